@@ -1,0 +1,194 @@
+//! The table of what is computed out of line: functions on the processor state that both tiers call.
+//!
+//! A row names the helper, what of the state it touches, and its function. `Fpu` helpers write only the x87 unit, XMM
+//! registers and MXCSR, and read besides these only what no engine caches (segments, descriptors), so general registers and flags may stay wherever the engine keeps them; before a `Whole`
+//! helper the engine writes everything back, and reads everything again after it (EIP excepted).
+
+use crate::state::CpuState;
+
+/// Arguments of a helper, zero-extended.
+pub type HelperArgs = [u64; 4];
+/// A scalar helper.
+pub type HelperFn = fn(&mut CpuState, &HelperArgs) -> u64;
+/// A vector helper: (state, a, b, immediate). Touches MXCSR only; returns the result.
+pub type VecHelperFn = fn(&mut CpuState, u128, u128, u32) -> u128;
+
+/// What of the state a helper touches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// x87, XMM, MXCSR.
+    Fpu,
+    /// Anything but EIP.
+    Whole,
+}
+
+/// Calls `$mac!` with every scalar helper.
+#[macro_export]
+macro_rules! for_each_helper {
+    ($mac:ident) => {
+        $mac! {
+            Cpuid => Whole, $crate::semantics::system::cpuid_helper;
+            LoadSegment => Whole, $crate::semantics::segment::load_helper;
+            MmxRead => Fpu, $crate::semantics::mmx::read_helper;
+            MmxWrite => Fpu, $crate::semantics::mmx::write_helper;
+            MmxEnter => Fpu, $crate::semantics::mmx::enter_helper;
+            MmxEmpty => Fpu, $crate::semantics::mmx::empty_helper;
+            LoadMxcsr => Fpu, $crate::semantics::sse::load_mxcsr_helper;
+            StoreMxcsr => Fpu, $crate::semantics::sse::store_mxcsr_helper;
+            CheckCodeSelector => Fpu, $crate::semantics::segment::check_code_helper;
+            AccessRights => Fpu, $crate::semantics::segment::access_rights_helper;
+            SegmentLimit => Fpu, $crate::semantics::segment::segment_limit_helper;
+            VerifyRead => Fpu, $crate::semantics::segment::verify_read_helper;
+            VerifyWrite => Fpu, $crate::semantics::segment::verify_write_helper;
+            X87Pending => Fpu, $crate::semantics::x87::pending_helper;
+            X87Arith => Fpu, $crate::semantics::x87::arith::arith_helper;
+            X87ArithMemory => Fpu, $crate::semantics::x87::arith::arith_memory_helper;
+            X87Compare => Fpu, $crate::semantics::x87::compare::compare_helper;
+            X87CompareMemory => Fpu, $crate::semantics::x87::compare::compare_memory_helper;
+            X87Load => Fpu, $crate::semantics::x87::load_store::load_helper;
+            X87StoreCheck => Fpu, $crate::semantics::x87::load_store::store_check_helper;
+            X87StoreLow => Fpu, $crate::semantics::x87::load_store::store_low_helper;
+            X87StoreHigh => Fpu, $crate::semantics::x87::load_store::store_high_helper;
+            X87StoreCommit => Fpu, $crate::semantics::x87::load_store::store_commit_helper;
+            X87Register => Fpu, $crate::semantics::x87::register::register_helper;
+            X87ConditionalMove => Fpu, $crate::semantics::x87::register::conditional_move_helper;
+            X87Initialize => Fpu, $crate::semantics::x87::control::initialize_helper;
+            X87ClearExceptions => Fpu, $crate::semantics::x87::control::clear_exceptions_helper;
+            X87SetControl => Fpu, $crate::semantics::x87::control::set_control_helper;
+            X87ControlWord => Fpu, $crate::semantics::x87::control::control_word_helper;
+            X87StatusWord => Fpu, $crate::semantics::x87::control::status_word_helper;
+            X87EnvironmentWord => Fpu, $crate::semantics::x87::environment::environment_word_helper;
+            X87MaskExceptions => Fpu, $crate::semantics::x87::environment::mask_exceptions_helper;
+            X87RegisterLow => Fpu, $crate::semantics::x87::environment::register_low_helper;
+            X87RegisterHigh => Fpu, $crate::semantics::x87::environment::register_high_helper;
+            X87SetRegister => Fpu, $crate::semantics::x87::environment::set_register_helper;
+            X87LoadEnvironment32 => Fpu, $crate::semantics::x87::environment::load_environment_32_helper;
+            FxsaveWord => Fpu, $crate::semantics::x87::state_image::fxsave_word_helper;
+            FxrstorHeader => Fpu, $crate::semantics::x87::state_image::fxrstor_header_helper;
+            X87LoadEnvironment16 => Fpu, $crate::semantics::x87::environment::load_environment_16_helper;
+        }
+    };
+}
+
+/// Calls `$mac!` with every vector helper.
+#[macro_export]
+macro_rules! for_each_vec_helper {
+    ($mac:ident) => {
+        $mac! {
+            PackedAddSigned8 => $crate::semantics::sse::integer::paddsb_helper;
+            PackedAddSigned16 => $crate::semantics::sse::integer::paddsw_helper;
+            PackedAddUnsigned8 => $crate::semantics::sse::integer::paddusb_helper;
+            PackedAddUnsigned16 => $crate::semantics::sse::integer::paddusw_helper;
+            PackedSubSigned8 => $crate::semantics::sse::integer::psubsb_helper;
+            PackedSubSigned16 => $crate::semantics::sse::integer::psubsw_helper;
+            PackedSubUnsigned8 => $crate::semantics::sse::integer::psubusb_helper;
+            PackedSubUnsigned16 => $crate::semantics::sse::integer::psubusw_helper;
+            PackedMultiplyLow16 => $crate::semantics::sse::integer::pmullw_helper;
+            PackedMultiplyHigh16 => $crate::semantics::sse::integer::pmulhw_helper;
+            PackedMultiplyHighUnsigned16 => $crate::semantics::sse::integer::pmulhuw_helper;
+            PackedMultiplyUnsigned32 => $crate::semantics::sse::integer::pmuludq_helper;
+            PackedMultiplyAdd16 => $crate::semantics::sse::integer::pmaddwd_helper;
+            PackedAverage8 => $crate::semantics::sse::integer::pavgb_helper;
+            PackedAverage16 => $crate::semantics::sse::integer::pavgw_helper;
+            PackedSumOfDifferences8 => $crate::semantics::sse::integer::psadbw_helper;
+            PackSigned16 => $crate::semantics::sse::integer::packsswb_helper;
+            PackSigned32 => $crate::semantics::sse::integer::packssdw_helper;
+            PackUnsigned16 => $crate::semantics::sse::integer::packuswb_helper;
+            PackedShiftLeft16 => $crate::semantics::sse::integer::psllw_helper;
+            PackedShiftLeft32 => $crate::semantics::sse::integer::pslld_helper;
+            PackedShiftLeft64 => $crate::semantics::sse::integer::psllq_helper;
+            PackedShiftRight16 => $crate::semantics::sse::integer::psrlw_helper;
+            PackedShiftRight32 => $crate::semantics::sse::integer::psrld_helper;
+            PackedShiftRight64 => $crate::semantics::sse::integer::psrlq_helper;
+            PackedShiftArithmetic16 => $crate::semantics::sse::integer::psraw_helper;
+            PackedShiftArithmetic32 => $crate::semantics::sse::integer::psrad_helper;
+            AddF32 => $crate::semantics::sse::arith::add_f32_helper;
+            AddF64 => $crate::semantics::sse::arith::add_f64_helper;
+            SubF32 => $crate::semantics::sse::arith::sub_f32_helper;
+            SubF64 => $crate::semantics::sse::arith::sub_f64_helper;
+            MulF32 => $crate::semantics::sse::arith::mul_f32_helper;
+            MulF64 => $crate::semantics::sse::arith::mul_f64_helper;
+            DivF32 => $crate::semantics::sse::arith::div_f32_helper;
+            DivF64 => $crate::semantics::sse::arith::div_f64_helper;
+            MinF32 => $crate::semantics::sse::arith::min_f32_helper;
+            MinF64 => $crate::semantics::sse::arith::min_f64_helper;
+            MaxF32 => $crate::semantics::sse::arith::max_f32_helper;
+            MaxF64 => $crate::semantics::sse::arith::max_f64_helper;
+            SqrtF32 => $crate::semantics::sse::arith::sqrt_f32_helper;
+            SqrtF64 => $crate::semantics::sse::arith::sqrt_f64_helper;
+            ReciprocalF32 => $crate::semantics::sse::arith::reciprocal_f32_helper;
+            ReciprocalRootF32 => $crate::semantics::sse::arith::reciprocal_root_f32_helper;
+            CompareF32 => $crate::semantics::sse::compare::compare_f32_helper;
+            CompareF64 => $crate::semantics::sse::compare::compare_f64_helper;
+            OrderF32 => $crate::semantics::sse::compare::order_f32_helper;
+            OrderF64 => $crate::semantics::sse::compare::order_f64_helper;
+            UnorderedF32 => $crate::semantics::sse::compare::unordered_f32_helper;
+            UnorderedF64 => $crate::semantics::sse::compare::unordered_f64_helper;
+            F32ToF64 => $crate::semantics::sse::convert::f32_to_f64_helper;
+            F64ToF32 => $crate::semantics::sse::convert::f64_to_f32_helper;
+            I32ToF32 => $crate::semantics::sse::convert::i32_to_f32_helper;
+            I32ToF64 => $crate::semantics::sse::convert::i32_to_f64_helper;
+            F32ToI32 => $crate::semantics::sse::convert::f32_to_i32_helper;
+            F64ToI32 => $crate::semantics::sse::convert::f64_to_i32_helper;
+        }
+    };
+}
+
+macro_rules! helpers {
+    ($($name:ident => $scope:ident, $function:path;)*) => {
+        /// A scalar helper.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+        #[repr(u16)]
+        #[expect(missing_docs, reason = "each is documented at its function")]
+        pub enum Helper { $($name),* }
+
+        impl Helper {
+            /// Every helper, in table order.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+            /// Its function.
+            #[must_use]
+            pub fn function(self) -> HelperFn {
+                match self { $(Self::$name => $function),* }
+            }
+            /// What it touches.
+            #[must_use]
+            pub const fn scope(self) -> Scope {
+                match self { $(Self::$name => Scope::$scope),* }
+            }
+        }
+    };
+}
+for_each_helper!(helpers);
+
+macro_rules! vec_helpers {
+    ($($name:ident => $function:path;)*) => {
+        /// A vector helper.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+        #[repr(u16)]
+        #[expect(missing_docs, reason = "each is documented at its function")]
+        pub enum VecHelper { $($name),* }
+
+        impl VecHelper {
+            /// Every vector helper, in table order.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+            /// Its function.
+            #[must_use]
+            pub fn function(self) -> VecHelperFn {
+                match self { $(Self::$name => $function),* }
+            }
+            /// Calls it: the result, and whether it raised an exception that MXCSR does not mask (#XM). A helper
+            /// reports exceptions by setting their sticky flags in MXCSR; flags that were set before do not count.
+            #[must_use]
+            pub fn call(self, cpu: &mut CpuState, a: u128, b: u128, imm: u32) -> (u128, bool) {
+                const FLAGS: u32 = 0x3f;
+                let before = cpu.mxcsr;
+                cpu.mxcsr &= !FLAGS;
+                let result = self.function()(cpu, a, b, imm);
+                let raised = cpu.mxcsr & FLAGS;
+                cpu.mxcsr |= before & FLAGS;
+                (result, raised & !(before >> 7) != 0)
+            }
+        }
+    };
+}
+for_each_vec_helper!(vec_helpers);

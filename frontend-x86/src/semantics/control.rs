@@ -1,0 +1,208 @@
+//! Transfers of control: JMP CALL RET, near and far, IRET, INT n, INT3, INT1, INTO, BOUND.
+//!
+//! A far transfer may only go to the code segment that Linux gives a program: another one faults as a selector does
+//! that names no code segment for user mode. SDM vol. 3A, 5.8.
+
+use super::stack::{below, drop_bytes, peek, push_value};
+use crate::decode::Insn;
+use crate::emit::{Emit, Flow, FlowOf, Reg, Target, Width};
+use crate::engine::Exception;
+use crate::flags::Flag;
+use crate::helper_table::Helper;
+use crate::operand::{linear, place, read};
+use crate::state::{Gpr, Segment};
+use iced_x86::{Code, OpKind};
+
+/// The target of a near JMP or CALL, with the operand's width.
+fn near_target<E: Emit>(e: &mut E, i: &Insn) -> (Target<E::Int>, Width) {
+    match i.raw().op0_kind() {
+        OpKind::NearBranch16 => (Target::Direct(i.branch_target()), Width::B16),
+        OpKind::NearBranch32 => (Target::Direct(i.branch_target()), Width::B32),
+        _ => {
+            let w = i.width();
+            let src = place(e, i, 0);
+            let offset = read(e, w, src);
+            (Target::Indirect(e.zext(Width::B32, offset)), w)
+        }
+    }
+}
+
+/// The address behind the instruction.
+fn return_address<E: Emit>(e: &mut E, i: &Insn, w: Width) -> E::Int {
+    e.imm(w, u64::from(i.next_eip()))
+}
+
+/// `JMP`.
+pub fn jmp<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    if let Some((selector, offset, _)) = far_target(e, i) {
+        check_code_selector(e, selector);
+        return Flow::Jump(Target::Indirect(offset));
+    }
+    let (to, _) = near_target(e, i);
+    Flow::Jump(to)
+}
+
+/// `CALL`.
+pub fn call<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    if let Some((selector, offset, w)) = far_target(e, i) {
+        return far_call(e, i, selector, offset, w);
+    }
+    let (to, w) = near_target(e, i);
+    let back = return_address(e, i, w);
+    push_value(e, back);
+    Flow::Call(to)
+}
+
+/// The selector and the offset of a far transfer, and the operand size.
+fn far_target<E: Emit>(e: &mut E, i: &Insn) -> Option<(E::Int, E::Int, Width)> {
+    let raw = i.raw();
+    match raw.op0_kind() {
+        OpKind::FarBranch16 => {
+            let selector = e.imm(Width::B16, u64::from(raw.far_branch_selector()));
+            Some((selector, e.imm(Width::B32, u64::from(raw.far_branch16())), Width::B16))
+        }
+        OpKind::FarBranch32 => {
+            let selector = e.imm(Width::B16, u64::from(raw.far_branch_selector()));
+            Some((selector, e.imm(Width::B32, u64::from(raw.far_branch32())), Width::B32))
+        }
+        OpKind::Memory
+            if matches!(
+                i.code(),
+                Code::Jmp_m1616 | Code::Call_m1616 | Code::Jmp_m1632 | Code::Call_m1632
+            ) =>
+        {
+            let w =
+                if matches!(i.code(), Code::Jmp_m1616 | Code::Call_m1616) { Width::B16 } else { Width::B32 };
+            let at = linear(e, i);
+            let (offset, selector) = far_pointer(e, w, at);
+            Some((selector, e.zext(Width::B32, offset), w))
+        }
+        _ => None,
+    }
+}
+
+/// Loads an offset and the selector behind it.
+pub(super) fn far_pointer<E: Emit>(e: &mut E, w: Width, at: E::Int) -> (E::Int, E::Int) {
+    let offset = e.load(w, at);
+    let size = e.imm(Width::B32, u64::from(w.bytes()));
+    let behind = e.add(at, size);
+    let selector = e.load(Width::B16, behind);
+    (offset, selector)
+}
+
+/// Faults where a selector that a jump or call goes to is not the user's code segment.
+fn check_code_selector<E: Emit>(e: &mut E, selector: E::Int) {
+    let forward = e.imm(Width::B8, 0);
+    let status = e.helper(Helper::CheckCodeSelector, &[selector, forward]);
+    e.raise_status(status);
+}
+
+/// Faults where a selector that a return goes to is not the user's code segment.
+fn check_return_selector<E: Emit>(e: &mut E, selector: E::Int) {
+    let back = e.imm(Width::B8, 1);
+    let status = e.helper(Helper::CheckCodeSelector, &[selector, back]);
+    e.raise_status(status);
+}
+
+fn far_call<E: Emit>(e: &mut E, i: &Insn, selector: E::Int, offset: E::Int, w: Width) -> FlowOf<E> {
+    check_code_selector(e, selector);
+    let (cs_slot, back_slot) = (below(e, w.bytes()), below(e, 2 * w.bytes()));
+    e.probe_write(back_slot, 2 * w.bytes());
+    let cs = e.selector(Segment::Cs);
+    let cs = e.zext(w, cs);
+    let back = return_address(e, i, w);
+    e.store(cs_slot, cs);
+    e.store(back_slot, back);
+    e.set_reg(Reg::Full(Gpr::Esp), back_slot);
+    Flow::Jump(Target::Indirect(offset))
+}
+
+/// The width of a return by its form.
+fn return_width(i: &Insn) -> Width {
+    use Code::{Iretw, Retfw, Retfw_imm16, Retnw, Retnw_imm16};
+    if matches!(i.code(), Iretw | Retfw | Retfw_imm16 | Retnw | Retnw_imm16) {
+        Width::B16
+    } else {
+        Width::B32
+    }
+}
+
+/// What a return drops beyond the return address.
+fn return_drop(i: &Insn) -> u32 {
+    if i.operands() == 0 { 0 } else { u32::from(i.raw().immediate16()) }
+}
+
+/// `RET` near, with or without an immediate.
+pub fn ret<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    let w = return_width(i);
+    let offset = peek(e, w, 0);
+    drop_bytes(e, w.bytes() + return_drop(i));
+    Flow::Return(e.zext(Width::B32, offset))
+}
+
+/// `RET` far.
+pub fn retf<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    let w = return_width(i);
+    let offset = peek(e, w, 0);
+    let selector = peek(e, Width::B16, w.bytes());
+    check_return_selector(e, selector);
+    drop_bytes(e, 2 * w.bytes() + return_drop(i));
+    Flow::Jump(Target::Indirect(e.zext(Width::B32, offset)))
+}
+
+/// `IRET` — to the same privilege: EIP, CS, EFLAGS as POPF would change it.
+pub fn iret<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    let w = return_width(i);
+    let offset = peek(e, w, 0);
+    let selector = peek(e, Width::B16, w.bytes());
+    let image = peek(e, w, 2 * w.bytes());
+    check_return_selector(e, selector);
+    drop_bytes(e, 3 * w.bytes());
+    let mask = super::stack::USER_FLAGS & if w == Width::B16 { 0xffff } else { u32::MAX };
+    let image = e.zext(Width::B32, image);
+    e.set_eflags(mask, image);
+    Flow::Jump(Target::Indirect(e.zext(Width::B32, offset)))
+}
+
+/// `INT n` — Linux lets user mode call 3, 4 and 0x80; another gate's privilege faults. SDM vol. 3A, 6.12.1.2.
+pub fn int<E: Emit>(_: &mut E, i: &Insn) -> FlowOf<E> {
+    Flow::Raise(match i.raw().immediate8() {
+        3 => Exception::Breakpoint,
+        4 => Exception::Overflow,
+        0x80 => Exception::Software(0x80),
+        n => Exception::GeneralProtection(u32::from(n) << 3 | 2),
+    })
+}
+
+/// `INT3`.
+pub fn int3<E: Emit>(_: &mut E, _: &Insn) -> FlowOf<E> {
+    Flow::Raise(Exception::Breakpoint)
+}
+
+/// `INT1` — the #DB trap.
+pub fn int1<E: Emit>(_: &mut E, _: &Insn) -> FlowOf<E> {
+    Flow::Raise(Exception::Debug)
+}
+
+/// `INTO` — a trap where OF is set.
+pub fn into<E: Emit>(e: &mut E, _: &Insn) -> FlowOf<E> {
+    let overflow = e.flag(Flag::Of);
+    e.raise_if(overflow, Exception::Overflow);
+    Flow::Next
+}
+
+/// `BOUND` — a fault where the signed index is below the first or above the second bound.
+pub fn bound<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    let w = i.width();
+    let src = place(e, i, 0);
+    let index = read(e, w, src);
+    let at = linear(e, i);
+    let lower = e.load(w, at);
+    let size = e.imm(Width::B32, u64::from(w.bytes()));
+    let behind = e.add(at, size);
+    let upper = e.load(w, behind);
+    let (under, over) = (e.slt(index, lower), e.slt(upper, index));
+    let outside = e.either(under, over);
+    e.raise_if(outside, Exception::Bound);
+    Flow::Next
+}

@@ -1,0 +1,291 @@
+//! Segment registers: MOV, PUSH, POP, LDS…LGS, and what looks at descriptors: LAR LSL VERR VERW.
+//!
+//! The descriptor table is the one that a 64-bit Linux kernel gives a 32-bit program, as far as user mode can see it:
+//! flat code and data, and the thread-local entries of `set_thread_area`. There is no LDT. SDM vol. 3A, 3.4 and 5.
+
+use super::stack::{drop_bytes, peek};
+use crate::decode::Insn;
+use crate::emit::{Emit, Flow, FlowOf, Width};
+use crate::engine::Exception;
+use crate::flags::Flag;
+use crate::helper_table::{Helper, HelperArgs};
+use crate::operand::{linear, place, read, write};
+use crate::shape::Operand;
+use crate::state::{CpuState, FIRST_TLS_ENTRY, Segment, SegmentState, USER_CS, USER_DS};
+use iced_x86::{Code, OpKind};
+
+/// Operand `n` as a segment register.
+#[must_use]
+pub fn operand(i: &Insn, n: u32) -> Option<Segment> {
+    // Segment registers are neither general registers nor memory: the common operands are settled here.
+    if i.operand(n) != Operand::Other || i.raw().op_kind(n) != OpKind::Register {
+        return None;
+    }
+    crate::decode::segment(i.register(n))
+}
+
+/// The width at which a segment register is pushed or popped.
+#[must_use]
+pub fn stack_width(i: &Insn) -> Width {
+    use Code::{
+        Popw_DS, Popw_ES, Popw_FS, Popw_GS, Popw_SS, Pushw_CS, Pushw_DS, Pushw_ES, Pushw_FS, Pushw_GS,
+        Pushw_SS,
+    };
+    match i.code() {
+        Popw_DS | Popw_ES | Popw_FS | Popw_GS | Popw_SS | Pushw_CS | Pushw_DS | Pushw_ES | Pushw_FS
+        | Pushw_GS | Pushw_SS => Width::B16,
+        _ => Width::B32,
+    }
+}
+
+/// Loads a segment register, or faults.
+fn load<E: Emit>(e: &mut E, s: Segment, selector: E::Int) {
+    let number = e.imm(Width::B8, s as u64);
+    let status = e.helper(Helper::LoadSegment, &[number, selector]);
+    e.raise_status(status);
+}
+
+/// `MOV` to or from a segment register; `None` for other operands.
+pub fn mov<E: Emit>(e: &mut E, i: &Insn) -> Option<FlowOf<E>> {
+    if let Some(s) = operand(i, 0) {
+        if s == Segment::Cs {
+            return Some(Flow::Raise(Exception::InvalidOpcode));
+        }
+        let src = place(e, i, 1);
+        let selector = read(e, Width::B16, src);
+        load(e, s, selector);
+        return Some(Flow::EndBlock);
+    }
+    let s = operand(i, 1)?;
+    let selector = e.selector(s);
+    let dst = place(e, i, 0);
+    let memory = i.is_memory(0);
+    let value = if memory { selector } else { e.zext(i.width(), selector) };
+    write(e, dst, value);
+    Some(Flow::Next)
+}
+
+/// `POP` into a segment register: only 16 bits count, but the operand size is read, and ESP moves by it.
+pub fn pop<E: Emit>(e: &mut E, i: &Insn, s: Segment) -> FlowOf<E> {
+    let w = stack_width(i);
+    let value = peek(e, w, 0);
+    let selector = e.zext(Width::B16, value);
+    load(e, s, selector);
+    drop_bytes(e, w.bytes());
+    Flow::EndBlock
+}
+
+/// `LDS`, `LES`, `LFS`, `LGS`, `LSS` — a register and a segment register from a far pointer.
+fn load_pointer<E: Emit>(e: &mut E, i: &Insn, s: Segment) -> FlowOf<E> {
+    let at = linear(e, i);
+    let (offset, selector) = super::control::far_pointer(e, i.width(), at);
+    load(e, s, selector);
+    let dst = place(e, i, 0);
+    write(e, dst, offset);
+    Flow::EndBlock
+}
+
+/// `LDS`.
+pub fn lds<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    load_pointer(e, i, Segment::Ds)
+}
+/// `LES`.
+pub fn les<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    load_pointer(e, i, Segment::Es)
+}
+/// `LFS`.
+pub fn lfs<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    load_pointer(e, i, Segment::Fs)
+}
+/// `LGS`.
+pub fn lgs<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    load_pointer(e, i, Segment::Gs)
+}
+/// `LSS`.
+pub fn lss<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    load_pointer(e, i, Segment::Ss)
+}
+
+/// Bits of [`SegmentState::rights`].
+mod rights {
+    pub(super) const WRITABLE: u16 = 1 << 1;
+    pub(super) const CODE: u16 = 1 << 3;
+    /// Not a system descriptor.
+    pub(super) const S: u16 = 1 << 4;
+    pub(super) const PRESENT: u16 = 1 << 7;
+    /// Readable, where the descriptor is of code.
+    pub(super) const READABLE: u16 = WRITABLE;
+    /// Limit in units of 4 KiB.
+    pub(super) const GRANULAR: u16 = 1 << 15;
+}
+
+/// The read-only segment whose limit tells which processor a thread runs on (`getcpu`); here always processor 0.
+const PROCESSOR_NUMBER: u16 = 0x7b;
+
+/// The descriptor that a selector names, with its base and limit expanded. `None` where there is none that user mode
+/// can do anything with.
+fn descriptor(cpu: &CpuState, selector: u16) -> Option<SegmentState> {
+    const USER_CS_64: u16 = 0x33;
+    let (index, in_ldt) = (selector >> 3, selector & 4 != 0);
+    if in_ldt {
+        return None;
+    }
+    let flat = |rights| Some(SegmentState { base: 0, limit: u32::MAX, selector, rights });
+    match index {
+        _ if index == USER_CS >> 3 => flat(0xc0fb),
+        _ if index == USER_DS >> 3 => flat(0xc0f3),
+        _ if index == USER_CS_64 >> 3 => flat(0xa0fb),
+        _ if index == PROCESSOR_NUMBER >> 3 => {
+            Some(SegmentState { base: 0, limit: 0, selector, rights: 0x40f5 })
+        }
+        _ => {
+            let raw = *cpu.tls.get(usize::from(index.checked_sub(FIRST_TLS_ENTRY)?))?;
+            (raw != 0).then(|| expand(raw, selector))
+        }
+    }
+}
+
+/// An 8-byte descriptor in its expanded form. SDM vol. 3A, figure 3-8.
+#[expect(clippy::cast_possible_truncation, reason = "fields of a descriptor")]
+fn expand(raw: u64, selector: u16) -> SegmentState {
+    let rights = (raw >> 40) as u16 & 0xf0ff;
+    let base = (raw >> 16) as u32 & 0x00ff_ffff | (raw >> 32) as u32 & 0xff00_0000;
+    let limit = raw as u32 & 0xffff | (raw >> 32) as u32 & 0x000f_0000;
+    let limit = if rights & rights::GRANULAR != 0 { limit << 12 | 0xfff } else { limit };
+    SegmentState { base, limit, selector, rights }
+}
+
+/// Loads segment register `args[0]` with selector `args[1]`: 0, or the status of the fault.
+pub fn load_helper(cpu: &mut CpuState, args: &HelperArgs) -> u64 {
+    let s = Segment::ALL[(args[0] % 6) as usize];
+    match check_load(cpu, s, (args[1] & 0xffff) as u16) {
+        Ok(state) => {
+            cpu.segments[s as usize] = state;
+            0
+        }
+        Err(fault) => fault.status(),
+    }
+}
+
+/// What a segment register becomes when a selector is loaded. SDM vol. 2B, "MOV—Move", protected mode exceptions.
+fn check_load(cpu: &CpuState, s: Segment, selector: u16) -> Result<SegmentState, Exception> {
+    let code = u32::from(selector & !3);
+    let stack = s == Segment::Ss;
+    if code == 0 {
+        // A null selector loads; every access through it faults.
+        let null = SegmentState { selector, ..SegmentState::default() };
+        return if stack { Err(Exception::GeneralProtection(0)) } else { Ok(null) };
+    }
+    let protection = Exception::GeneralProtection(code);
+    let state = descriptor(cpu, selector).ok_or(protection)?;
+    let is_code = state.rights & rights::CODE != 0;
+    let permitted = if stack {
+        // Stack accesses assume a flat segment: another is refused like one that is not writable.
+        let flat = state.base == 0 && state.limit == u32::MAX;
+        selector & 3 == 3 && !is_code && state.rights & rights::WRITABLE != 0 && flat
+    } else {
+        !is_code || state.rights & rights::READABLE != 0
+    };
+    if state.rights & rights::S == 0 || !permitted {
+        return Err(protection);
+    }
+    if state.rights & rights::PRESENT == 0 {
+        return Err(if stack { Exception::StackFault(code) } else { Exception::SegmentNotPresent(code) });
+    }
+    Ok(SegmentState { rights: state.rights | 1, ..state })
+}
+
+/// Whether a far transfer may go to selector `args[0]`: 0, or the status of the fault. A jump or call (`args[1]` = 0)
+/// takes any RPL, CS keeps its own; a return (`args[1]` = 1) needs RPL 3.
+pub fn check_code_helper(_: &mut CpuState, args: &HelperArgs) -> u64 {
+    let selector = args[0] & 0xffff;
+    let rpl = if args[1] == 0 { 3 } else { 0 };
+    if selector | rpl == u64::from(USER_CS) {
+        return 0;
+    }
+    Exception::GeneralProtection((selector & !3) as u32).status()
+}
+
+/// `LAR` — the access rights of a descriptor, and ZF.
+pub fn lar<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    look(e, i, Helper::AccessRights)
+}
+
+/// `LSL` — the limit of a descriptor in bytes, and ZF.
+pub fn lsl<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    look(e, i, Helper::SegmentLimit)
+}
+
+fn look<E: Emit>(e: &mut E, i: &Insn, helper: Helper) -> FlowOf<E> {
+    let w = i.width();
+    let src = place(e, i, 1);
+    let selector = read(e, Width::B16, src);
+    let answer = e.helper(helper, &[selector]);
+    let found = found(e, answer);
+    e.set_flag(Flag::Zf, found);
+    let value = e.zext(w, answer);
+    let dst = place(e, i, 0);
+    let old = read(e, w, dst);
+    let value = e.select(found, value, old);
+    write(e, dst, value);
+    Flow::Next
+}
+
+/// Bit 63 of an answer: the descriptor is there and visible.
+fn found<E: Emit>(e: &mut E, answer: E::Int) -> E::Bool {
+    let zero = e.imm(Width::B64, 0);
+    e.slt(answer, zero)
+}
+
+/// `VERR` — ZF where the segment can be read.
+pub fn verr<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    verify(e, i, Helper::VerifyRead)
+}
+
+/// `VERW` — ZF where the segment can be written.
+pub fn verw<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    verify(e, i, Helper::VerifyWrite)
+}
+
+fn verify<E: Emit>(e: &mut E, i: &Insn, helper: Helper) -> FlowOf<E> {
+    let src = place(e, i, 0);
+    let selector = read(e, Width::B16, src);
+    let answer = e.helper(helper, &[selector]);
+    let found = found(e, answer);
+    e.set_flag(Flag::Zf, found);
+    Flow::Next
+}
+
+const FOUND: u64 = 1 << 63;
+
+/// LAR's answer for selector `args[0]`: rights at bits 8–15 and 20–23, the limit's bits 16–19 between them (undefined
+/// in the SDM, given by the APM), bit 63 where visible.
+pub fn access_rights_helper(cpu: &mut CpuState, args: &HelperArgs) -> u64 {
+    visible(cpu, args).map_or(0, |d| {
+        let shift = if d.rights & rights::GRANULAR != 0 { 28 } else { 16 };
+        FOUND | u64::from(d.rights) << 8 | u64::from(d.limit >> shift & 0xf) << 16
+    })
+}
+
+/// LSL's answer for selector `args[0]`.
+pub fn segment_limit_helper(cpu: &mut CpuState, args: &HelperArgs) -> u64 {
+    visible(cpu, args).map_or(0, |d| FOUND | u64::from(d.limit))
+}
+
+/// VERR's answer for selector `args[0]`.
+pub fn verify_read_helper(cpu: &mut CpuState, args: &HelperArgs) -> u64 {
+    let readable = |d: &SegmentState| d.rights & (rights::CODE | rights::READABLE) != rights::CODE;
+    visible(cpu, args).filter(readable).map_or(0, |_| FOUND)
+}
+
+/// VERW's answer for selector `args[0]`.
+pub fn verify_write_helper(cpu: &mut CpuState, args: &HelperArgs) -> u64 {
+    let writable = |d: &SegmentState| d.rights & (rights::CODE | rights::WRITABLE) == rights::WRITABLE;
+    visible(cpu, args).filter(writable).map_or(0, |_| FOUND)
+}
+
+/// The descriptor, if user mode may see it.
+fn visible(cpu: &CpuState, args: &HelperArgs) -> Option<SegmentState> {
+    let d = descriptor(cpu, (args[0] & 0xffff) as u16)?;
+    (d.rights & rights::S != 0).then_some(d)
+}

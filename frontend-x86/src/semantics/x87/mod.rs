@@ -1,0 +1,32 @@
+//! The x87. SDM vol. 1, chapter 8.
+//!
+//! The unit's arithmetic is out of line: a meaning reads memory operands with `Emit` and leaves the rest to a helper, which
+//! is told about the instruction by a [`site::Site`]. An unmasked exception does not fault the instruction that
+//! raises it but the next waiting one (#MF); helpers answer with that status, before anything has changed.
+//!
+//! A store is three steps, so that a fault of the store leaves the unit as it was: compute the value, store it, then commit
+//! flags and stack.
+
+pub mod arith;
+pub mod compare;
+pub mod control;
+pub mod environment;
+pub mod load_store;
+pub mod register;
+mod site;
+pub mod state_image;
+mod unit;
+
+use crate::engine::Exception;
+use crate::helper_table::HelperArgs;
+use crate::state::CpuState;
+
+/// What a helper answers where #MF is due.
+fn math_fault() -> u64 {
+    Exception::Math.status()
+}
+
+/// 0, or the status of #MF where an unmasked exception is pending.
+pub fn pending_helper(cpu: &mut CpuState, _: &HelperArgs) -> u64 {
+    if cpu.x87.is_pending() { math_fault() } else { 0 }
+}

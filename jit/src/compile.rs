@@ -1,0 +1,198 @@
+//! From a region to bytes: Cranelift's compiler, and what must be known about its output.
+
+use crate::JitError;
+use crate::clif::{Built, Clif, Environment, Kept, TRAP_CODES, region_signature};
+use crate::region::GuestRegion;
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::{ExternalName, Function, UserFuncName};
+use cranelift_codegen::isa::{self, OwnedTargetIsa};
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+
+/// A branch that leaves a region: where its displacement lies, and to which exit it belongs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Site {
+    pub(crate) offset: u32,
+    pub(crate) exit: u32,
+}
+
+/// Where code may fault: sorted by offset.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FaultTable {
+    /// Offsets of accesses with the EIP of their instruction.
+    pub(crate) exact: Box<[(u32, u32)]>,
+    /// Starts of ranges with the EIP of the instruction they came from, for accesses within longer sequences.
+    pub(crate) ranges: Box<[(u32, u32)]>,
+}
+
+/// A compiled region that has no address yet.
+#[derive(Debug)]
+pub(crate) struct Code {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) sites: Vec<Site>,
+    pub(crate) exits: Vec<u32>,
+    pub(crate) faults: FaultTable,
+    pub(crate) insns: Vec<Kept>,
+    /// CLIF and host assembly, where asked for.
+    pub(crate) listing: Option<(String, String)>,
+}
+
+/// The compiler with its reusable memory.
+pub(crate) struct Compiler {
+    isa: OwnedTargetIsa,
+    builder: FunctionBuilderContext,
+    context: Context,
+    control: ControlPlane,
+}
+
+impl std::fmt::Debug for Compiler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compiler").field("isa", &self.isa.name()).finish_non_exhaustive()
+    }
+}
+
+/// The host as Cranelift names it.
+const TRIPLE: &str =
+    if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
+
+/// Features of this processor that Cranelift can use.
+fn host_features() -> Vec<&'static str> {
+    let mut features = Vec::new();
+    #[cfg(target_arch = "x86_64")]
+    {
+        macro_rules! probe {
+            ($($name:tt => $setting:literal),* $(,)?) => {
+                $(if std::arch::is_x86_feature_detected!($name) { features.push($setting); })*
+            };
+        }
+        probe! {
+            "sse3" => "has_sse3", "ssse3" => "has_ssse3", "sse4.1" => "has_sse41", "sse4.2" => "has_sse42",
+            "popcnt" => "has_popcnt", "avx" => "has_avx", "avx2" => "has_avx2", "bmi1" => "has_bmi1",
+            "bmi2" => "has_bmi2", "lzcnt" => "has_lzcnt",
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    if std::arch::is_aarch64_feature_detected!("lse") {
+        features.push("has_lse");
+    }
+    features
+}
+
+impl Compiler {
+    pub(crate) fn new() -> Result<Self, JitError> {
+        let refused = |error: &dyn std::fmt::Display| JitError::Compiler(error.to_string());
+        let mut flags = settings::builder();
+        let verify = if cfg!(debug_assertions) { "true" } else { "false" };
+        for (name, value) in [
+            ("opt_level", "speed"),
+            ("enable_verifier", verify),
+            ("preserve_frame_pointers", if cfg!(target_arch = "x86_64") { "true" } else { "false" }),
+            ("unwind_info", "false"),
+            ("enable_probestack", "false"),
+            ("machine_code_cfg_info", "false"),
+        ] {
+            flags.set(name, value).map_err(|e| refused(&e))?;
+        }
+        let mut builder = isa::lookup_by_name(TRIPLE).map_err(|e| refused(&e))?;
+        for feature in host_features() {
+            builder.enable(feature).map_err(|e| refused(&e))?;
+        }
+        let isa = builder.finish(settings::Flags::new(flags)).map_err(|e| refused(&e))?;
+        Ok(Self {
+            isa,
+            builder: FunctionBuilderContext::new(),
+            context: Context::new(),
+            control: ControlPlane::default(),
+        })
+    }
+
+    /// Compiles a region.
+    ///
+    /// # Errors
+    /// [`JitError::Compiler`] if Cranelift refuses; that is a mistake of ours.
+    pub(crate) fn compile(
+        &mut self,
+        env: Environment,
+        region: &GuestRegion,
+        listing: bool,
+    ) -> Result<Code, JitError> {
+        self.context.clear();
+        let start = region.blocks[0].start;
+        self.context.func = Function::with_name_signature(UserFuncName::user(0, start), region_signature());
+        let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
+        let (builder, built) = Clif::build(builder, env, region);
+        builder.finalize(self.isa.frontend_config());
+        let clif = listing.then(|| self.context.func.display().to_string());
+        self.context.set_disasm(listing);
+        self.context
+            .compile(&*self.isa, &mut self.control)
+            .map_err(|e| JitError::Compiler(format!("{start:#010x}: {:?}", e.inner)))?;
+        let code = self.context.compiled_code().expect("just compiled");
+        let names = self.context.func.params.user_named_funcs();
+        let mut sites = Vec::new();
+        for reloc in code.buffer.relocs() {
+            let known = matches!(reloc.kind, Reloc::X86CallPCRel4 | Reloc::Arm64Call);
+            let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = &reloc.target else {
+                return Err(JitError::Compiler(format!("{start:#010x}: {:?}", reloc.target)));
+            };
+            if !known {
+                return Err(JitError::Compiler(format!("{start:#010x}: relocation {:?}", reloc.kind)));
+            }
+            sites.push(Site { offset: reloc.offset, exit: names[*name].index });
+        }
+        let faults = fault_table(code, &built);
+        let listing = clif.map(|clif| (clif, code.vcode.clone().unwrap_or_default()));
+        Ok(Code {
+            bytes: code.buffer.data().to_vec(),
+            sites,
+            exits: built.exits,
+            faults,
+            insns: built.insns,
+            listing,
+        })
+    }
+}
+
+/// Which instruction each access belongs to.
+fn fault_table(code: &CompiledCode, built: &Built) -> FaultTable {
+    // Source locations count instructions from 1; 0 is the region's own code.
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    let number = |bits: u32| usize::try_from(bits).ok().and_then(|n| n.checked_sub(1));
+    let eip = |n: usize| built.eips.get(n).copied();
+    let locations = code.buffer.get_srclocs_sorted();
+    for at in locations {
+        if let Some(eip) = number(at.loc.bits()).and_then(eip) {
+            ranges.push((at.start, eip));
+        }
+    }
+    let mut exact: Vec<(u32, u32)> = Vec::new();
+    for trap in code.buffer.traps() {
+        let after = locations.partition_point(|l| l.start <= trap.offset);
+        let Some(last) = after.checked_sub(1).and_then(|i| number(locations[i].loc.bits())) else { continue };
+        let trap_code = usize::from(trap.code.as_raw().get());
+        if trap_code > TRAP_CODES {
+            continue;
+        }
+        // The access may have been folded into a later instruction, never into an earlier one.
+        let behind = (last + TRAP_CODES - (trap_code - 1)) % TRAP_CODES;
+        if let Some(eip) = last.checked_sub(behind).and_then(eip) {
+            exact.push((trap.offset, eip));
+        }
+    }
+    exact.sort_unstable();
+    exact.dedup();
+    FaultTable { exact: exact.into(), ranges: ranges.into() }
+}
+
+impl FaultTable {
+    /// The EIP of the instruction that an offset belongs to. Async-signal-safe.
+    pub(crate) fn eip(&self, offset: u32) -> Option<u32> {
+        if let Ok(at) = self.exact.binary_search_by_key(&offset, |e| e.0) {
+            return Some(self.exact[at].1);
+        }
+        let after = self.ranges.partition_point(|r| r.0 <= offset);
+        after.checked_sub(1).map(|at| self.ranges[at].1)
+    }
+}

@@ -1,0 +1,162 @@
+//! One generation of translated code: the arena, the tables that lead into it, and the books about what is in it.
+//!
+//! A space is never emptied: when its arena is full, or the order of memory changes, or the process was cloned, the
+//! engine takes a new one, and the old is dropped when the last thread has left it.
+
+use crate::JitError;
+use crate::clif::Kept;
+use crate::code::{CodeArena, CodeMemory};
+use crate::compile::Code;
+use crate::fault::FaultIndex;
+use crate::link::{self, Link};
+use crate::lookup::LookupTable;
+use crate::region::GuestRegion;
+use frontend_x86::engine::MemoryOrder;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// See the module head.
+#[derive(Debug)]
+pub(crate) struct Space {
+    pub(crate) arena: CodeArena,
+    pub(crate) lookup: LookupTable,
+    pub(crate) faults: FaultIndex,
+    pub(crate) order: MemoryOrder,
+    books: Mutex<Books>,
+}
+
+impl Space {
+    pub(crate) fn new(memory: &dyn CodeMemory, bytes: usize, order: MemoryOrder) -> Result<Self, JitError> {
+        Ok(Self {
+            arena: CodeArena::new(memory, bytes)?,
+            lookup: LookupTable::new(),
+            faults: FaultIndex::new(),
+            order,
+            books: Mutex::default(),
+        })
+    }
+
+    /// What is in it. For whoever holds the engine's lock, so nobody ever waits here.
+    pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A region that may be entered.
+#[derive(Debug)]
+struct Region {
+    offset: u32,
+    pages: BTreeSet<u32>,
+    instructions: usize,
+    /// Exits of any region that are linked to this one.
+    incoming: Vec<u32>,
+}
+
+/// What is in a space. Kept under the engine's lock.
+#[derive(Debug, Default)]
+pub(crate) struct Books {
+    regions: HashMap<u32, Region>,
+    by_page: HashMap<u32, HashSet<u32>>,
+    exits: Vec<Link>,
+    /// Instructions that published code refers to by address; kept as long as the code.
+    insns: Vec<Kept>,
+}
+
+impl Books {
+    /// The code for `eip`.
+    pub(crate) fn find(&self, eip: u32) -> Option<u32> {
+        self.regions.get(&eip).map(|r| r.offset)
+    }
+
+    /// Number of instructions in the region at `eip`.
+    pub(crate) fn instructions(&self, eip: u32) -> Option<usize> {
+        self.regions.get(&eip).map(|r| r.instructions)
+    }
+
+    /// Puts compiled code at its place and makes it reachable at `eip`; false if the space is full.
+    pub(crate) fn publish(&mut self, space: &Space, eip: u32, region: &GuestRegion, code: &mut Code) -> bool {
+        if !space.faults.has_room() {
+            return false;
+        }
+        let size = code.bytes.len().next_multiple_of(crate::code::ALIGNMENT);
+        let first_exit = u32::try_from(self.exits.len()).expect("far fewer exits than 2^32");
+        let stubs = code.sites.len() * link::STUB_BYTES;
+        let Some(offset) = space.arena.reserve(size + stubs) else { return false };
+        let mut bytes = code.bytes.clone();
+        bytes.resize(size, 0);
+        let mut links: Vec<Link> = code.exits.iter().map(|&target| Link::unused(target)).collect();
+        for (n, site) in code.sites.iter().enumerate() {
+            let stub = u32::try_from(size + n * link::STUB_BYTES).expect("a region is small");
+            let number = first_exit + site.exit;
+            bytes.extend(link::stub_code(number, space.arena.base() + u64::from(offset + stub)));
+            let slot = &mut links[site.exit as usize];
+            *slot = Link::new(slot.target, offset + site.offset, offset + stub);
+            link::direct(&space.arena, &mut bytes, offset, site.offset, stub);
+        }
+        let end = offset + u32::try_from(size).expect("a region is small");
+        space.arena.publish(offset, &bytes);
+        space.faults.append(offset, end, std::mem::take(&mut code.faults));
+        self.exits.append(&mut links);
+        self.insns.append(&mut code.insns);
+        self.regions.insert(
+            eip,
+            Region {
+                offset,
+                pages: region.pages.clone(),
+                instructions: region.instructions(),
+                incoming: Vec::new(),
+            },
+        );
+        for &page in &region.pages {
+            self.by_page.entry(page).or_default().insert(eip);
+        }
+        space.lookup.insert(eip, offset);
+        true
+    }
+
+    /// Where an exit leads.
+    pub(crate) fn target(&self, exit: u32) -> u32 {
+        self.exits[exit as usize].target
+    }
+
+    /// Links an exit to the region at its target, if there is one; the code there.
+    pub(crate) fn link(&mut self, space: &Space, exit: u32) -> Option<u32> {
+        let link = &mut self.exits[exit as usize];
+        let region = self.regions.get_mut(&link.target)?;
+        if link.connect(&space.arena, region.offset) {
+            region.incoming.push(exit);
+        }
+        Some(region.offset)
+    }
+
+    /// Makes every region on these pages unreachable; whether there was one.
+    pub(crate) fn remove_pages(&mut self, space: &Space, first: u32, pages: u32) -> bool {
+        let end = first.saturating_add(pages);
+        let hit: Vec<u32> = if (pages as usize) < self.by_page.len() {
+            (first..end).filter(|p| self.by_page.contains_key(p)).collect()
+        } else {
+            self.by_page.keys().copied().filter(|p| (first..end).contains(p)).collect()
+        };
+        let eips: BTreeSet<u32> = hit.iter().flat_map(|p| self.by_page[p].iter().copied()).collect();
+        for eip in &eips {
+            self.remove(space, *eip);
+        }
+        !eips.is_empty()
+    }
+
+    fn remove(&mut self, space: &Space, eip: u32) {
+        let Some(region) = self.regions.remove(&eip) else { return };
+        space.lookup.remove(eip);
+        for exit in region.incoming {
+            self.exits[exit as usize].disconnect(&space.arena);
+        }
+        for page in region.pages {
+            if let Some(on_page) = self.by_page.get_mut(&page) {
+                on_page.remove(&eip);
+                if on_page.is_empty() {
+                    self.by_page.remove(&page);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The engine as a whole, on small programs: loops, calls, faults, modified code, interrupts, clones.
+
+mod common;
+
+use common::{engine, options};
+use frontend_x86::engine::{Engine, Exception, Exit, MemoryOrder};
+use frontend_x86::memory::{Access, Fault, FaultKind, GuestAddr};
+use frontend_x86::state::{Gpr, ThreadBlock};
+use jit::EngineKind;
+
+const CODE: u32 = 0x1_0000;
+const DATA: u32 = 0x2_0000;
+
+/// `gate 7`
+const GATE: [u8; 4] = [0x0f, 0x3f, 7, 0];
+
+fn thread(eip: u32) -> Box<ThreadBlock> {
+    let mut thread = Box::<ThreadBlock>::default();
+    thread.cpu.eip = eip;
+    thread.cpu.gpr[Gpr::Esp as usize] = DATA + 0x2000;
+    thread
+}
+
+fn program(parts: &[&[u8]]) -> Vec<u8> {
+    parts.concat()
+}
+
+/// sum = Σ i·i for i in 1..=ecx, in eax; exits through gate 7.
+fn sum_of_squares() -> Vec<u8> {
+    program(&[
+        &[0x31, 0xc0],       // xor eax, eax
+        &[0x89, 0xca],       // again: mov edx, ecx
+        &[0x0f, 0xaf, 0xd1], // imul edx, ecx
+        &[0x01, 0xd0],       // add eax, edx
+        &[0x49],             // dec ecx
+        &[0x75, 0xf6],       // jnz again
+        &GATE,
+    ])
+}
+
+#[test]
+fn a_loop_gives_the_same_in_every_tier() {
+    for kind in [EngineKind::Interp, EngineKind::Jit, EngineKind::Auto] {
+        let (engine, window) = engine(options(kind));
+        window.map(CODE >> 12, 1);
+        window.write(CODE, &sum_of_squares());
+        let mut t = thread(CODE);
+        t.cpu.gpr[Gpr::Ecx as usize] = 1000;
+        assert_eq!(engine.run(&mut t.cpu, &t.interrupt), Exit::Gate(7), "{kind}");
+        assert_eq!(t.cpu.gpr[Gpr::Eax as usize], 333_833_500, "{kind}");
+        assert_eq!(t.cpu.eip, CODE + 16, "{kind}");
+        assert_eq!(t.cpu.flags.bits() & 0x40, 0x40, "ZF after the last DEC, {kind}");
+        let regions = engine.stats().regions;
+        assert_eq!(regions != 0, kind != EngineKind::Interp, "{kind}: {regions} regions");
+    }
+}
+
+#[test]
+fn compare_mode_runs_both_tiers_and_agrees() {
+    for kind in [EngineKind::Jit, EngineKind::Auto] {
+        let (engine, window) = engine(jit::JitOptions { compare: true, ..options(kind) });
+        window.map(CODE >> 12, 1);
+        window.write(CODE, &sum_of_squares());
+        let mut t = thread(CODE);
+        t.cpu.gpr[Gpr::Ecx as usize] = 100;
+        assert_eq!(engine.run(&mut t.cpu, &t.interrupt), Exit::Gate(7), "{kind}");
+        assert_eq!(t.cpu.gpr[Gpr::Eax as usize], 338_350, "{kind}");
+    }
+}
+
+#[test]
+fn a_fault_shows_the_state_at_its_instruction() {
+    for kind in [EngineKind::Interp, EngineKind::Jit] {
+        let (engine, window) = engine(options(kind));
+        window.map(CODE >> 12, 1);
+        window.map(DATA >> 12, 1);
+        window.write(
+            CODE,
+            &program(&[
+                &[0xb8, 5, 0, 0, 0], // mov eax, 5
+                &[0x83, 0xe8, 6],    // sub eax, 6
+                &[0x89, 0x03],       // again: mov [ebx], eax
+                &[0x83, 0xc3, 4],    // add ebx, 4
+                &[0x41],             // inc ecx
+                &[0xeb, 0xf8],       // jmp again
+            ]),
+        );
+        let mut t = thread(CODE);
+        t.cpu.gpr[Gpr::Ebx as usize] = DATA;
+        let exit = engine.run(&mut t.cpu, &t.interrupt);
+        let fault =
+            Fault { addr: GuestAddr(DATA + 0x1000), access: Access::Write, kind: FaultKind::NotMapped };
+        assert_eq!(exit, Exit::Exception(Exception::Page(fault)), "{kind}");
+        assert_eq!(t.cpu.eip, CODE + 8, "{kind}");
+        assert_eq!(t.cpu.gpr[Gpr::Ecx as usize], 1024, "{kind}");
+        assert_eq!(t.cpu.gpr[Gpr::Ebx as usize], DATA + 0x1000, "{kind}");
+        assert_eq!(t.cpu.flags.bits(), 0x14, "PF and AF of INC 1023, carry kept from ADD, {kind}");
+        assert_eq!(window.read32(DATA + 0xffc), u32::MAX, "{kind}");
+        // The page appears and the guest goes on where it was.
+        window.map((DATA >> 12) + 1, 1);
+        let exit = engine.run(&mut t.cpu, &t.interrupt);
+        let fault =
+            Fault { addr: GuestAddr(DATA + 0x2000), access: Access::Write, kind: FaultKind::NotMapped };
+        assert_eq!(exit, Exit::Exception(Exception::Page(fault)), "{kind}");
+        assert_eq!(t.cpu.gpr[Gpr::Ecx as usize], 2048, "{kind}");
+    }
+}
+
+#[test]
+fn calls_and_returns_stay_in_translated_code() {
+    let (engine, window) = engine(options(EngineKind::Jit));
+    window.map(CODE >> 12, 1);
+    window.map(DATA >> 12, 2);
+    // fib(eax) by recursion, result in eax.
+    let fib = [
+        &[0x83, 0xf8, 2][..],            // fib: cmp eax, 2
+        &[0x72, 0x11],                   // jb done
+        &[0x50],                         // push eax
+        &[0x48],                         // dec eax
+        &[0xe8, 0xf4, 0xff, 0xff, 0xff], // call fib
+        &[0x5a],                         // pop edx
+        &[0x50],                         // push eax
+        &[0x8d, 0x42, 0xfe],             // lea eax, [edx-2]
+        &[0xe8, 0xea, 0xff, 0xff, 0xff], // call fib
+                                         // lands on: pop edx; add eax, edx; done: ret
+    ]
+    .concat();
+    let mut code = fib;
+    code.extend([0x5a, 0x01, 0xd0, 0xc3]);
+    let done = u8::try_from(code.len() - 1 - 5).unwrap();
+    code[4] = done;
+    let main = u32::try_from(code.len()).unwrap();
+    code.extend([0xe8]);
+    code.extend((main + 5).wrapping_neg().to_le_bytes());
+    code.extend(GATE);
+    window.write(CODE, &code);
+    let mut t = thread(CODE + main);
+    t.cpu.gpr[Gpr::Eax as usize] = 20;
+    assert_eq!(engine.run(&mut t.cpu, &t.interrupt), Exit::Gate(7));
+    assert_eq!(t.cpu.gpr[Gpr::Eax as usize], 6765);
+    let stats = engine.stats();
+    assert!(stats.entries < 40, "20,000 calls need few entries: {stats:?}");
+}
+
+#[test]
+fn modified_code_takes_effect_at_once() {
+    for kind in [EngineKind::Interp, EngineKind::Jit, EngineKind::Auto] {
+        let (engine, window) = engine(options(kind));
+        window.map(CODE >> 12, 1);
+        window.write(
+            CODE,
+            &program(&[
+                &[0xb9, 100, 0, 0, 0], // mov ecx, 100
+                &[0x31, 0xc0],         // xor eax, eax
+                &[0x05, 1, 0, 0, 0],   // again: add eax, 1
+                &[0xff, 0x05],         // inc dword [the immediate]
+                &(CODE + 8).to_le_bytes(),
+                &[0x49],       // dec ecx
+                &[0x75, 0xf2], // jnz again
+                &GATE,
+            ]),
+        );
+        let mut t = thread(CODE);
+        assert_eq!(engine.run(&mut t.cpu, &t.interrupt), Exit::Gate(7), "{kind}");
+        assert_eq!(t.cpu.gpr[Gpr::Eax as usize], 5050, "{kind}");
+    }
+}
+
+#[test]
+fn an_interrupt_ends_an_endless_loop() {
+    for kind in [EngineKind::Interp, EngineKind::Jit, EngineKind::Auto] {
+        let (engine, window) = engine(options(kind));
+        window.map(CODE >> 12, 1);
+        window.write(CODE, &[0x40, 0xeb, 0xfd]); // again: inc eax; jmp again
+        let mut t = thread(CODE);
+        let ThreadBlock { interrupt, cpu } = &mut *t;
+        let interrupt = &*interrupt;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(std::time::Duration::from_millis(if cfg!(target_arch = "aarch64") {
+                    1000
+                } else {
+                    100
+                }));
+                interrupt.store(1, std::sync::atomic::Ordering::SeqCst);
+            });
+            assert_eq!(engine.run(cpu, interrupt), Exit::Interrupted, "{kind}");
+        });
+        assert!(t.cpu.gpr[Gpr::Eax as usize] > 100, "{kind}");
+        assert!(t.cpu.eip == CODE || t.cpu.eip == CODE + 1, "{kind}: {:#x}", t.cpu.eip);
+    }
+}
+
+#[test]
+fn a_small_arena_is_renewed() {
+    let (engine, window) = engine(jit::JitOptions { code_bytes: 1 << 16, ..options(EngineKind::Jit) });
+    window.map(CODE >> 12, 16);
+    window.map(DATA >> 12, 2);
+    // 2,000 pieces: add eax, n; jmp next — each its own region, since the bounds cut.
+    let mut code = Vec::new();
+    for n in 0..2000u32 {
+        code.push(0x05);
+        code.extend(n.to_le_bytes());
+        code.extend([0x8b, 0x1b]); // mov ebx, [ebx]
+        code.extend([0xeb, 0x00]);
+    }
+    code.extend(GATE);
+    window.write(CODE, &code);
+    for round in 0..3 {
+        let mut t = thread(CODE);
+        window.write(DATA, &DATA.to_le_bytes());
+        t.cpu.gpr[Gpr::Ebx as usize] = DATA;
+        assert_eq!(engine.run(&mut t.cpu, &t.interrupt), Exit::Gate(7), "{round}");
+        assert_eq!(t.cpu.gpr[Gpr::Eax as usize], 1999 * 1000, "{round}");
+    }
+    assert!(engine.stats().flushes > 0, "{:?}", engine.stats());
+}
+
+#[test]
+fn ordered_code_computes_the_same() {
+    let (engine, window) = engine(options(EngineKind::Jit));
+    window.map(CODE >> 12, 1);
+    window.map(DATA >> 12, 2);
+    window.write(
+        CODE,
+        &program(&[
+            &[0xb9, 100, 0, 0, 0],  // mov ecx, 100
+            &[0x8b, 0x03],          // again: mov eax, [ebx]
+            &[0x01, 0xc8],          // add eax, ecx
+            &[0x89, 0x03],          // mov [ebx], eax
+            &[0xf0, 0x01, 0x4b, 8], // lock add [ebx+8], ecx
+            &[0x49],                // dec ecx
+            &[0x75, 0xf3],          // jnz again
+            &GATE,
+        ]),
+    );
+    for (order, at) in
+        [(MemoryOrder::Plain, DATA), (MemoryOrder::Tso, DATA + 0x10), (MemoryOrder::Tso, DATA + 0x23)]
+    {
+        engine.set_memory_order(order);
+        let mut t = thread(CODE);
+        t.cpu.gpr[Gpr::Ebx as usize] = at;
+        assert_eq!(engine.run(&mut t.cpu, &t.interrupt), Exit::Gate(7));
+        assert_eq!((window.read32(at), window.read32(at + 8)), (5050, 5050), "{order:?} at {at:#x}");
+    }
+}
+
+#[test]
+fn a_clone_goes_on_by_itself() {
+    let (engine, window) = engine(options(EngineKind::Jit));
+    window.map(CODE >> 12, 1);
+    window.write(CODE, &sum_of_squares());
+    let run = |ecx: u32| {
+        let mut t = thread(CODE);
+        t.cpu.gpr[Gpr::Ecx as usize] = ecx;
+        assert_eq!(engine.run(&mut t.cpu, &t.interrupt), Exit::Gate(7));
+        t.cpu.gpr[Gpr::Eax as usize]
+    };
+    assert_eq!(run(3), 14);
+    engine.before_clone();
+    // SAFETY: the child only runs guest code and exits.
+    let child = unsafe { libc::fork() };
+    engine.after_clone(child == 0);
+    if child == 0 {
+        // Other code at the same place: the parent must not see it.
+        window.write(CODE, &[&[0xb8, 42, 0, 0, 0][..], &GATE].concat());
+        let right = run(3) == 42;
+        // SAFETY: ends the child without running the test harness's exit.
+        unsafe { libc::_exit(i32::from(!right)) };
+    }
+    for _ in 0..50 {
+        assert_eq!(run(4), 30);
+        window.write(CODE, &sum_of_squares());
+    }
+    let mut status = 0;
+    // SAFETY: waits for the child made above.
+    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!(status, 0, "the child's own code ran");
+    assert_eq!(run(3), 14);
+}

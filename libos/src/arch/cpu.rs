@@ -1,0 +1,100 @@
+//! What the processor says of itself.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// The four registers of a CPUID leaf.
+#[must_use]
+pub fn leaf(number: u32) -> [u32; 4] {
+    #[cfg(target_arch = "x86")]
+    {
+        // EBX is the compiler's own in position-independent code; the intrinsic knows.
+        let r = core::arch::x86::__cpuid(number);
+        [r.eax, r.ebx, r.ecx, r.edx]
+    }
+    #[cfg(not(target_arch = "x86"))]
+    {
+        let _ = number;
+        [0; 4]
+    }
+}
+
+fn text(words: &[u32]) -> String {
+    let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).filter(|b| *b != 0).collect();
+    String::from(String::from_utf8_lossy(&bytes).trim())
+}
+
+/// The vendor.
+#[must_use]
+pub fn vendor() -> String {
+    let [_, b, c, d] = leaf(0);
+    text(&[b, d, c])
+}
+
+/// The highest basic leaf.
+#[must_use]
+pub fn max_leaf() -> u32 {
+    leaf(0)[0]
+}
+
+/// The family.
+#[must_use]
+pub fn family() -> u32 {
+    let a = leaf(1)[0];
+    let base = a >> 8 & 15;
+    if base == 15 { base + (a >> 20 & 0xff) } else { base }
+}
+
+/// The model.
+#[must_use]
+pub fn model() -> u32 {
+    let a = leaf(1)[0];
+    a >> 4 & 15 | if family() >= 6 { a >> 12 & 0xf0 } else { 0 }
+}
+
+/// The stepping.
+#[must_use]
+pub fn stepping() -> u32 {
+    leaf(1)[0] & 15
+}
+
+/// The brand, or the vendor where there is none.
+#[must_use]
+pub fn brand() -> String {
+    if leaf(0x8000_0000)[0] < 0x8000_0004 {
+        return vendor();
+    }
+    let words = [leaf(0x8000_0002), leaf(0x8000_0003), leaf(0x8000_0004)].concat();
+    text(&words)
+}
+
+/// `AT_HWCAP`: the features of leaf 1, EDX.
+#[must_use]
+pub fn features() -> u32 {
+    leaf(1)[3]
+}
+
+/// The features' names, each behind a blank.
+#[must_use]
+pub fn flags() -> String {
+    const EDX: [&str; 32] = [
+        "fpu", "vme", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic", "", "sep", "mtrr", "pge",
+        "mca", "cmov", "pat", "pse36", "pn", "clflush", "", "dts", "acpi", "mmx", "fxsr", "sse", "sse2",
+        "ss", "ht", "tm", "ia64", "pbe",
+    ];
+    let edx = features();
+    let mut all = String::new();
+    for (n, name) in EDX.iter().enumerate() {
+        if edx >> n & 1 != 0 && !name.is_empty() {
+            all.push(' ');
+            all.push_str(name);
+        }
+    }
+    for (bit, name) in [(0, "pni"), (9, "ssse3"), (19, "sse4_1"), (20, "sse4_2"), (23, "popcnt")] {
+        if leaf(1)[2] >> bit & 1 != 0 {
+            all.push(' ');
+            all.push_str(name);
+        }
+    }
+    all
+}

@@ -1,0 +1,369 @@
+//! Open files: what a descriptor refers to.
+
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use pal_abi::flags::{attr, node, open as options, stream};
+use pal_abi::{Attr, Handle, Layout as _, PalError};
+
+use super::device::Device;
+use super::directory::Directory;
+use super::shared::Slot;
+use super::stat::Stat;
+use crate::arch::user;
+use crate::error::{Errno, SysResult};
+use crate::pal::{self, Owned};
+use crate::sys::lock::Lock;
+
+/// Flags of `open`, i386.
+pub mod o {
+    #![allow(missing_docs, reason = "open(2) has them")]
+    pub const ACCMODE: u32 = 3;
+    pub const WRONLY: u32 = 1;
+    pub const RDWR: u32 = 2;
+    pub const CREAT: u32 = 0o100;
+    pub const EXCL: u32 = 0o200;
+    pub const NOCTTY: u32 = 0o400;
+    pub const TRUNC: u32 = 0o1000;
+    pub const APPEND: u32 = 0o2000;
+    pub const NONBLOCK: u32 = 0o4000;
+    pub const DSYNC: u32 = 0o10000;
+    pub const ASYNC: u32 = 0o20000;
+    pub const DIRECT: u32 = 0o40000;
+    pub const LARGEFILE: u32 = 0o100_000;
+    pub const DIRECTORY: u32 = 0o200_000;
+    pub const NOFOLLOW: u32 = 0o400_000;
+    pub const NOATIME: u32 = 0o1_000_000;
+    pub const CLOEXEC: u32 = 0o2_000_000;
+    pub const SYNC: u32 = 0o4_010_000;
+    pub const PATH: u32 = 0o10_000_000;
+    pub const TMPFILE: u32 = 0o20_200_000;
+    /// What `F_SETFL` may change.
+    pub const SETTABLE: u32 = APPEND | NONBLOCK | ASYNC | DIRECT | NOATIME;
+}
+
+/// The most bytes one call moves (`MAX_RW_COUNT`).
+pub const MAX_TRANSFER: u32 = 0x7fff_f000;
+
+/// A stream of the layer below.
+#[derive(Debug)]
+pub struct HostFile {
+    /// The stream.
+    pub handle: Owned,
+    /// Of `flags::node`.
+    pub kind: u32,
+    /// Whether offsets count.
+    pub seekable: bool,
+    /// Whether it is a terminal.
+    pub terminal: bool,
+    nonblocking: AtomicBool,
+    events: Lock<[Option<Handle>; 8]>,
+}
+
+impl HostFile {
+    /// A stream with those attributes.
+    #[must_use]
+    pub fn new(handle: Owned, attr: &Attr) -> Self {
+        Self {
+            handle,
+            kind: attr.kind,
+            seekable: attr.flags & stream::SEEKABLE != 0,
+            terminal: attr.flags & stream::TERMINAL != 0,
+            nonblocking: AtomicBool::new(attr.flags & stream::NONBLOCK != 0),
+            events: Lock::new([None; 8]),
+        }
+    }
+
+    /// The event of that kind (`flags::event`), where the stream has one.
+    #[must_use]
+    pub fn event(&self, which: u32) -> Option<Handle> {
+        let mut events = self.events.lock();
+        let slot = events.get_mut(which as usize)?;
+        if slot.is_none() {
+            // The event belongs to the stream and goes with it.
+            *slot = Some(pal::event(self.handle.get(), which).map_or(Handle::NONE, |event| {
+                let handle = event.get();
+                core::mem::forget(event);
+                handle
+            }));
+        }
+        slot.filter(|handle| !handle.is_none())
+    }
+
+    /// Brings the stream's blocking into line with the status flags.
+    fn apply_blocking(&self, flags: u32) {
+        let wanted = flags & o::NONBLOCK != 0;
+        if !self.seekable && self.nonblocking.swap(wanted, Relaxed) != wanted {
+            let mut change = Attr::ZERO;
+            change.flags = if wanted { stream::NONBLOCK } else { 0 };
+            // Where the layer below cannot, reads block: nothing better is left.
+            _ = pal::set_attributes(self.handle.get(), &change, attr::FLAGS);
+        }
+    }
+}
+
+impl Drop for HostFile {
+    fn drop(&mut self) {
+        for event in self.events.lock().iter().flatten() {
+            drop(Owned::new(*event));
+        }
+    }
+}
+
+/// What an open file is.
+#[derive(Debug)]
+pub enum Object {
+    /// A file, pipe, terminal or device of the layer below.
+    Host(HostFile),
+    /// A directory.
+    Directory(Directory),
+    /// A text generated when it was opened.
+    Text(Vec<u8>),
+    /// A device of our own.
+    Device(Device),
+    /// A socket that has no peer yet.
+    Socket(crate::net::Socket),
+    /// A node opened for its name only, and what it was.
+    Path(Stat),
+}
+
+/// An open file description.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// What it is.
+    pub object: Object,
+    /// Offset and status flags.
+    pub slot: Slot,
+    /// Whether it may be read.
+    pub readable: bool,
+    /// Whether it may be written.
+    pub writable: bool,
+    /// Where it was found, as `/proc` shows it.
+    pub path: Vec<u8>,
+}
+
+impl OpenFile {
+    /// An open file; `flags` are those of `open`.
+    ///
+    /// # Errors
+    /// `ENFILE`.
+    pub fn new(object: Object, flags: u32, path: Vec<u8>) -> Result<Self, Errno> {
+        let access = flags & o::ACCMODE;
+        let path_only = flags & o::PATH != 0;
+        let kept = flags & !(o::CREAT | o::EXCL | o::NOCTTY | o::TRUNC | o::CLOEXEC);
+        Ok(Self {
+            object,
+            slot: Slot::new(kept)?,
+            readable: !path_only && access != o::WRONLY,
+            writable: !path_only && (access == o::WRONLY || access == o::RDWR),
+            path,
+        })
+    }
+
+    /// The stream below, of files that are one.
+    #[must_use]
+    pub const fn host(&self) -> Option<&HostFile> {
+        match &self.object {
+            Object::Host(host) => Some(host),
+            _ => None,
+        }
+    }
+
+    /// Whether the offset means something.
+    #[must_use]
+    pub const fn is_seekable(&self) -> bool {
+        match &self.object {
+            Object::Host(host) => host.seekable,
+            Object::Text(_) | Object::Device(_) | Object::Directory(_) => true,
+            Object::Socket(_) | Object::Path(_) => false,
+        }
+    }
+
+    /// Reads at the file's offset, which moves, or at a given one.
+    ///
+    /// # Errors
+    /// As read(2) and pread(2).
+    pub fn read(&self, at: Option<u64>, buf: u32, len: u32) -> SysResult {
+        if !self.readable {
+            return Err(Errno::EBADF);
+        }
+        let len = len.min(MAX_TRANSFER);
+        let moving = |read: &dyn Fn(u64) -> SysResult| match at {
+            Some(offset) => read(offset),
+            None => {
+                let offset = self.slot.offset();
+                let done = read(offset.get())?;
+                offset.set(offset.get() + u64::from(done));
+                Ok(done)
+            }
+        };
+        match &self.object {
+            Object::Host(host) if host.seekable => {
+                let to = user::out_bytes(buf, len)?;
+                moving(&|offset| Ok(pal::read(host.handle.get(), offset, to, len)?))
+            }
+            Object::Host(_) if at.is_some() => Err(Errno::ESPIPE),
+            Object::Host(host) => {
+                host.apply_blocking(self.slot.flags());
+                Ok(pal::read(host.handle.get(), 0, user::out_bytes(buf, len)?, len)?)
+            }
+            Object::Directory(_) => Err(Errno::EISDIR),
+            Object::Text(text) => moving(&|offset| {
+                let rest = usize::try_from(offset).ok().and_then(|from| text.get(from..)).unwrap_or(&[]);
+                let piece = &rest[..rest.len().min(len as usize)];
+                user::write(buf, piece)?;
+                Ok(u32::try_from(piece.len()).unwrap_or(0))
+            }),
+            Object::Device(device) => device.read(buf, len),
+            Object::Socket(_) => Err(Errno::ENOTCONN),
+            Object::Path(_) => Err(Errno::EBADF),
+        }
+    }
+
+    /// Writes at the file's offset, which moves, or at a given one.
+    ///
+    /// # Errors
+    /// As write(2) and pwrite(2).
+    pub fn write(&self, at: Option<u64>, buf: u32, len: u32) -> SysResult {
+        if !self.writable {
+            return Err(Errno::EBADF);
+        }
+        let len = len.min(MAX_TRANSFER);
+        match &self.object {
+            Object::Host(host) if host.seekable => {
+                let from = user::in_bytes(buf, len)?;
+                if self.slot.flags() & o::APPEND != 0 {
+                    let offset = self.slot.offset();
+                    let done = pal::write(host.handle.get(), pal_abi::flags::APPEND_OFFSET, from, len)?;
+                    if at.is_none() {
+                        offset.set(pal::attributes(host.handle.get())?.size);
+                    }
+                    return Ok(done);
+                }
+                match at {
+                    Some(offset) => Ok(pal::write(host.handle.get(), offset, from, len)?),
+                    None => {
+                        let offset = self.slot.offset();
+                        let done = pal::write(host.handle.get(), offset.get(), from, len)?;
+                        offset.set(offset.get() + u64::from(done));
+                        Ok(done)
+                    }
+                }
+            }
+            Object::Host(_) if at.is_some() => Err(Errno::ESPIPE),
+            Object::Host(host) => {
+                host.apply_blocking(self.slot.flags());
+                Ok(pal::write(host.handle.get(), 0, user::in_bytes(buf, len)?, len)?)
+            }
+            Object::Device(device) => device.write(buf, len),
+            Object::Socket(_) => Err(Errno::ENOTCONN),
+            Object::Directory(_) | Object::Text(_) | Object::Path(_) => Err(Errno::EBADF),
+        }
+    }
+
+    /// Reads into memory of our own, at a given offset, without moving the file's.
+    ///
+    /// # Errors
+    /// As pread(2).
+    pub fn read_at(&self, offset: u64, to: &mut [u8]) -> SysResult {
+        let len = u32::try_from(to.len()).map_err(|_| Errno::EINVAL)?;
+        match &self.object {
+            Object::Host(host) => Ok(pal::read(host.handle.get(), offset, to.into(), len)?),
+            Object::Text(text) => {
+                let rest = usize::try_from(offset).ok().and_then(|from| text.get(from..)).unwrap_or(&[]);
+                let n = rest.len().min(to.len());
+                to[..n].copy_from_slice(&rest[..n]);
+                Ok(u32::try_from(n).unwrap_or(0))
+            }
+            Object::Directory(_) => Err(Errno::EISDIR),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    /// Reads a stream into memory of our own.
+    ///
+    /// # Errors
+    /// As read(2).
+    pub fn read_bytes(&self, to: &mut [u8]) -> SysResult {
+        let len = u32::try_from(to.len()).map_err(|_| Errno::EINVAL)?;
+        let host = self.host().ok_or(Errno::EINVAL)?;
+        host.apply_blocking(self.slot.flags());
+        Ok(pal::read(host.handle.get(), 0, to.into(), len)?)
+    }
+
+    /// Writes memory of our own at the file's offset, which moves.
+    ///
+    /// # Errors
+    /// As write(2).
+    pub fn write_bytes(&self, from: &[u8]) -> SysResult {
+        let len = u32::try_from(from.len()).map_err(|_| Errno::EINVAL)?;
+        match &self.object {
+            Object::Host(host) if host.seekable => {
+                let append = self.slot.flags() & o::APPEND != 0;
+                let offset = self.slot.offset();
+                let at = if append { pal_abi::flags::APPEND_OFFSET } else { offset.get() };
+                let done = pal::write(host.handle.get(), at, from.into(), len)?;
+                offset.set(if append {
+                    pal::attributes(host.handle.get())?.size
+                } else {
+                    at + u64::from(done)
+                });
+                Ok(done)
+            }
+            Object::Host(host) => {
+                host.apply_blocking(self.slot.flags());
+                Ok(pal::write(host.handle.get(), 0, from.into(), len)?)
+            }
+            Object::Device(device) => device.write(0, len),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    /// What `stat` tells.
+    ///
+    /// # Errors
+    /// As fstat(2).
+    pub fn stat(&self) -> Result<Stat, Errno> {
+        match &self.object {
+            Object::Host(host) => Ok(Stat::from_attr(&pal::attributes(host.handle.get())?)),
+            Object::Directory(directory) => directory.stat(),
+            Object::Text(_) => Ok(super::pseudo::text_stat(&self.path)),
+            Object::Device(device) => Ok(device.stat()),
+            Object::Socket(socket) => Ok(socket.stat(self.slot.number())),
+            Object::Path(stat) => Ok(*stat),
+        }
+    }
+
+    /// The handle a change of attributes goes to.
+    ///
+    /// # Errors
+    /// `EROFS` for what the library OS makes up, `EBADF` for a path.
+    pub fn handle(&self) -> Result<Handle, Errno> {
+        match &self.object {
+            Object::Host(host) => Ok(host.handle.get()),
+            Object::Directory(Directory { handle: Some(handle), .. }) => Ok(handle.get()),
+            Object::Path(_) => Err(Errno::EBADF),
+            _ => Err(Errno::EPERM),
+        }
+    }
+}
+
+/// Opens `path` (absolute) in the layer below and tells what it is.
+///
+/// # Errors
+/// As `StreamOpen`.
+pub fn open_host(path: &[u8], access: u32, how: u32) -> Result<(Owned, Attr), PalError> {
+    let uri = super::host::uri(path);
+    let handle = pal::open(&uri, access, how)?;
+    let attr = pal::attributes(handle.get())?;
+    Ok((handle, attr))
+}
+
+/// Whether a kind of node is a directory.
+#[must_use]
+pub const fn is_directory(kind: u32) -> bool {
+    kind == node::DIRECTORY
+}
+
+/// Options that only make sense for what is created.
+pub const CREATING: u32 = options::CREATE | options::CREATE_NEW;

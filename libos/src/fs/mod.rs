@@ -1,0 +1,20 @@
+//! Files: names, nodes, descriptors.
+//!
+//! What is mounted belongs to the layer below and is reached by `file:` URIs ([`host`]); `/dev` and `/proc` are made
+//! up here ([`pseudo`]); [`lookup`] and [`open`] find out which of them a path means.
+
+pub mod device;
+pub mod directory;
+pub mod dirent;
+pub mod file;
+pub mod host;
+pub mod lookup;
+pub mod open;
+pub mod path;
+pub mod pipe;
+pub mod poll;
+pub mod pseudo;
+pub mod shared;
+pub mod stat;
+pub mod table;
+pub mod terminal;

@@ -1,0 +1,44 @@
+//! Pipes and connected pairs: two streams of the layer below.
+
+use alloc::format;
+use alloc::sync::Arc;
+
+use pal_abi::flags::access;
+use pal_abi::{Handle, Pal as _};
+
+use super::file::{HostFile, Object, OpenFile, o};
+use crate::error::Errno;
+use crate::pal::{self, Owned, pal};
+
+/// The other end of an unnamed stream.
+fn peer(of: &Owned) -> Result<Owned, Errno> {
+    let mut handle = Handle::NONE;
+    pal().stream_wait_for_client(of.get(), 0, (&mut handle).into())?;
+    Ok(Owned::new(handle))
+}
+
+fn file(handle: Owned, flags: u32, kind: &str) -> Result<Arc<OpenFile>, Errno> {
+    let attr = pal::attributes(handle.get())?;
+    let name = format!("{kind}:[{}]", attr.inode).into_bytes();
+    Ok(Arc::new(OpenFile::new(Object::Host(HostFile::new(handle, &attr)), flags, name)?))
+}
+
+/// A pipe: the end to read, the end to write. `flags`: `O_NONBLOCK` and the like.
+///
+/// # Errors
+/// `EMFILE`, `ENFILE`.
+pub fn pipe(flags: u32) -> Result<(Arc<OpenFile>, Arc<OpenFile>), Errno> {
+    let reader = pal::open(b"pipe:", access::READ, 0)?;
+    let writer = peer(&reader)?;
+    Ok((file(reader, flags, "pipe")?, file(writer, flags | o::WRONLY, "pipe")?))
+}
+
+/// Two ends that are connected in both directions.
+///
+/// # Errors
+/// `EMFILE`, `ENFILE`.
+pub fn pair(flags: u32) -> Result<(Arc<OpenFile>, Arc<OpenFile>), Errno> {
+    let one = pal::open(b"pipe:", access::READ | access::WRITE, 0)?;
+    let two = peer(&one)?;
+    Ok((file(one, flags | o::RDWR, "socket")?, file(two, flags | o::RDWR, "socket")?))
+}

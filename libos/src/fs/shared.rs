@@ -1,0 +1,128 @@
+//! The part of an open file that survives a fork in common: offset and status flags, in family memory.
+//!
+//! Each process holds one reference to a slot for as long as it has the file open, through however many descriptors.
+
+use alloc::collections::BTreeSet;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use crate::error::Errno;
+use crate::sys::family::{self, FILES, FamilyGuard, SharedFile};
+use crate::sys::lock::Lock;
+
+static LIVE: Lock<BTreeSet<usize>> = Lock::new(BTreeSet::new());
+
+/// A reference to a slot.
+#[derive(Debug)]
+pub struct Slot(usize);
+
+impl Slot {
+    /// Takes a free slot.
+    ///
+    /// # Errors
+    /// `ENFILE`.
+    pub fn new(flags: u32) -> Result<Self, Errno> {
+        let memory = family::memory();
+        let from = memory.next_file.load(Relaxed) as usize;
+        for step in 0..FILES {
+            let index = (from + step) % FILES;
+            let slot = &memory.files[index];
+            if slot.refs.compare_exchange(0, 1, Acquire, Relaxed).is_ok() {
+                slot.offset_low.store(0, Relaxed);
+                slot.offset_high.store(0, Relaxed);
+                slot.flags.store(flags, Relaxed);
+                memory.next_file.store(u32::try_from(index + 1).unwrap_or(0), Relaxed);
+                LIVE.lock().insert(index);
+                return Ok(Self(index));
+            }
+        }
+        Err(Errno::ENFILE)
+    }
+
+    fn get(&self) -> &'static SharedFile {
+        &family::memory().files[self.0 % FILES]
+    }
+
+    /// The status flags.
+    #[must_use]
+    pub fn flags(&self) -> u32 {
+        self.get().flags.load(Relaxed)
+    }
+
+    /// Changes the status flags.
+    pub fn set_flags(&self, flags: u32) {
+        self.get().flags.store(flags, Relaxed);
+    }
+
+    /// Holds the offset against the other processes that share it.
+    #[must_use]
+    pub fn offset(&self) -> Offset {
+        let file = self.get();
+        Offset { file, _guard: file.lock.lock() }
+    }
+
+    /// A number that names the open file among all of the family.
+    #[must_use]
+    pub const fn number(&self) -> usize {
+        self.0
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        LIVE.lock().remove(&self.0);
+        self.get().refs.fetch_sub(1, Release);
+    }
+}
+
+/// The offset, held.
+#[derive(Debug)]
+pub struct Offset {
+    file: &'static SharedFile,
+    _guard: FamilyGuard<'static>,
+}
+
+impl Offset {
+    /// The offset.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        u64::from(self.file.offset_low.load(Relaxed)) | u64::from(self.file.offset_high.load(Relaxed)) << 32
+    }
+
+    /// Moves it.
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+    pub fn set(&self, offset: u64) {
+        self.file.offset_low.store(offset as u32, Relaxed);
+        self.file.offset_high.store((offset >> 32) as u32, Relaxed);
+    }
+}
+
+/// Takes one more reference to every slot in use: those of the child a fork is about to make.
+pub fn share_all() {
+    for &index in LIVE.lock().iter() {
+        family::memory().files[index].refs.fetch_add(1, Relaxed);
+    }
+}
+
+/// Gives the references of this process back: at its end, or after a fork that failed.
+pub fn release_all() {
+    for &index in LIVE.lock().iter() {
+        family::memory().files[index].refs.fetch_sub(1, Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_holds_64_bit_offsets_and_returns_to_the_pool() {
+        family::install_for_test();
+        let slot = Slot::new(2).unwrap();
+        slot.offset().set(0x1_2345_6789);
+        assert_eq!(slot.offset().get(), 0x1_2345_6789);
+        assert_eq!(slot.flags(), 2);
+        let file = slot.get();
+        drop(slot);
+        assert_eq!(file.refs.load(Relaxed), 0);
+    }
+}

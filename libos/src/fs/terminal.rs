@@ -1,0 +1,102 @@
+//! Terminals: settings and window sizes as the program's structures, carried by the layer below as attributes.
+//!
+//! # Source
+//! ioctl_tty(2); `struct termios` of i386.
+
+use pal_abi::flags::attr;
+use pal_abi::{Attr, Layout as _};
+
+use super::file::HostFile;
+use crate::error::Errno;
+use crate::pal;
+
+/// Bytes of `struct termios`.
+pub const TERMIOS: usize = 36;
+/// Bytes of `struct termios2`.
+pub const TERMIOS2: usize = 44;
+
+/// When new settings take effect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum When {
+    /// At once.
+    Now,
+    /// When output has drained.
+    Drain,
+    /// When output has drained; input is thrown away.
+    Flush,
+}
+
+fn query(file: &HostFile, what: u32) -> Result<Attr, Errno> {
+    if !file.terminal {
+        return Err(Errno::ENOTTY);
+    }
+    let attr = pal::attributes(file.handle.get())?;
+    if attr.valid & what == 0 { Err(Errno::ENOTTY) } else { Ok(attr) }
+}
+
+/// Reads the settings; the long form has the speeds behind.
+///
+/// # Errors
+/// `ENOTTY`.
+pub fn settings(file: &HostFile) -> Result<[u8; TERMIOS2], Errno> {
+    let a = query(file, attr::TERMIOS)?;
+    let mut bytes = [0; TERMIOS2];
+    for (n, word) in [a.input_flags, a.output_flags, a.control_flags, a.local_flags].into_iter().enumerate() {
+        bytes[n * 4..n * 4 + 4].copy_from_slice(&word.to_le_bytes());
+    }
+    bytes[16] = a.line;
+    bytes[17..36].copy_from_slice(&a.characters);
+    bytes[36..40].copy_from_slice(&a.input_speed.to_le_bytes());
+    bytes[40..44].copy_from_slice(&a.output_speed.to_le_bytes());
+    Ok(bytes)
+}
+
+/// Changes the settings; of a short form the speeds stay.
+///
+/// # Errors
+/// `ENOTTY`.
+pub fn set_settings(file: &HostFile, bytes: &[u8], when: When) -> Result<(), Errno> {
+    let mut a = query(file, attr::TERMIOS)?;
+    let word = |at: usize| {
+        let mut four = [0; 4];
+        four.copy_from_slice(&bytes[at..at + 4]);
+        u32::from_le_bytes(four)
+    };
+    (a.input_flags, a.output_flags, a.control_flags, a.local_flags) = (word(0), word(4), word(8), word(12));
+    a.line = bytes[16];
+    a.characters.copy_from_slice(&bytes[17..36]);
+    if bytes.len() >= TERMIOS2 {
+        (a.input_speed, a.output_speed) = (word(36), word(40));
+    }
+    let mask = match when {
+        When::Now => attr::TERMIOS,
+        When::Drain => attr::TERMIOS_DRAIN,
+        When::Flush => attr::TERMIOS_FLUSH,
+    };
+    Ok(pal::set_attributes(file.handle.get(), &a, mask)?)
+}
+
+/// Reads `struct winsize`.
+///
+/// # Errors
+/// `ENOTTY`.
+pub fn window(file: &HostFile) -> Result<[u8; 8], Errno> {
+    let a = query(file, attr::WINDOW)?;
+    let mut bytes = [0; 8];
+    for (n, half) in [a.rows, a.columns, a.pixels_x, a.pixels_y].into_iter().enumerate() {
+        bytes[n * 2..n * 2 + 2].copy_from_slice(&half.to_le_bytes());
+    }
+    Ok(bytes)
+}
+
+/// Changes the window size.
+///
+/// # Errors
+/// `ENOTTY`.
+pub fn set_window(file: &HostFile, bytes: [u8; 8]) -> Result<(), Errno> {
+    query(file, attr::WINDOW)?;
+    let half = |n: usize| u16::from_le_bytes([bytes[n * 2], bytes[n * 2 + 1]]);
+    let mut a = Attr::ZERO;
+    (a.rows, a.columns, a.pixels_x, a.pixels_y) = (half(0), half(1), half(2), half(3));
+    Ok(pal::set_attributes(file.handle.get(), &a, attr::WINDOW)?)
+}

@@ -1,0 +1,58 @@
+//! Stopping and continuing.
+
+use core::sync::atomic::Ordering::{AcqRel, Release};
+
+use super::info::{SigInfo, code};
+use super::set::{SIGCONT, SIGKILL, SIGSTOP};
+use crate::pal;
+use crate::task::family::{self, Seen, flag, state};
+use crate::task::process::process;
+use crate::task::thread::Thread;
+
+/// The wait status of a stopped process.
+#[must_use]
+pub const fn stopped_status(signal: u32) -> u32 {
+    signal << 8 | 0x7f
+}
+
+/// Whether nobody in a group's session could continue it: then job control does not stop it.
+fn is_orphaned(group: u32) -> bool {
+    !family::all().any(|p| {
+        p.group() == group
+            && p.state() != state::ZOMBIE
+            && family::find(p.parent()).is_some_and(|q| q.group() != group && q.session() == p.session())
+    })
+}
+
+fn tell_parent(me: Seen, code: i32, status: u32) {
+    if let Some(parent) = family::find(me.parent()) {
+        if parent.flags() & flag::NO_STOP_SIGNAL == 0 {
+            family::post(parent, &SigInfo::child(code, me.pid(), me.uid(), status));
+        } else {
+            family::ring(parent.0);
+        }
+    }
+}
+
+/// Stops this process until it is continued or killed.
+pub fn stop(_thread: &Thread, signal: u32) {
+    let me = process().member();
+    if signal != SIGSTOP && is_orphaned(me.group()) {
+        return;
+    }
+    me.0.status.store(stopped_status(signal), Release);
+    me.0.flags.fetch_and(!flag::CONTINUE_NEWS, AcqRel);
+    me.0.flags.fetch_or(flag::STOP_NEWS, AcqRel);
+    me.0.state.store(state::STOPPED, Release);
+    tell_parent(me, code::CLD_STOPPED, signal);
+    while !me.pending().has(SIGCONT) && !me.pending().has(SIGKILL) {
+        // Whatever ends the sleep, the condition above decides.
+        _ = pal::wait_any(&[], pal_abi::flags::NEVER);
+    }
+    me.0.state.store(state::RUNNING, Release);
+    me.0.flags.fetch_and(!flag::STOP_NEWS, AcqRel);
+    if !me.pending().has(SIGKILL) {
+        me.0.flags.fetch_or(flag::CONTINUE_NEWS, AcqRel);
+        tell_parent(me, code::CLD_CONTINUED, SIGCONT);
+    }
+}

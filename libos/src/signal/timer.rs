@@ -1,0 +1,145 @@
+//! `ITIMER_REAL`: a helper thread sleeps until the deadline, sends SIGALRM and interrupts the program.
+//!
+//! The thread is made when the first alarm is set, and made anew in the child of a fork, where it is gone.
+
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use pal_abi::flags::{NEVER, thread as thread_flags};
+use pal_abi::{Handle, Layout as _, Pal as _, ThreadParams};
+
+use super::info::SigInfo;
+use super::set::SIGALRM;
+use crate::error::Errno;
+use crate::layout::HELPER_BASE;
+use crate::pal::{self, pal};
+use crate::task::process::process;
+
+const STACK: u32 = 64 * 1024;
+
+/// The real-time alarm.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Alarm {
+    /// When it rings, on the monotonic clock; 0: never.
+    pub deadline: u64,
+    /// What is added then; 0: it rings once.
+    pub period: u64,
+}
+
+impl Alarm {
+    /// Time left and period.
+    #[must_use]
+    pub fn left(&self, now: u64) -> (u64, u64) {
+        // An alarm that is due reports the shortest time, not none.
+        let left = if self.deadline == 0 { 0 } else { self.deadline.saturating_sub(now).max(1000) };
+        (left, self.period)
+    }
+
+    /// Whether it rings at a moment; the next deadline is set.
+    pub fn ring(&mut self, now: u64) -> bool {
+        if self.deadline == 0 || now < self.deadline {
+            return false;
+        }
+        // Of a period only whole steps are left out, so that it stays in time.
+        self.deadline = match (now - self.deadline).checked_div(self.period) {
+            None => 0,
+            Some(passed) => self.deadline + (passed + 1) * self.period,
+        };
+        true
+    }
+}
+
+/// The process whose helper runs, and the event that tells it of changes.
+static HELPER_OF: AtomicU32 = AtomicU32::new(0);
+static WAKE: AtomicU32 = AtomicU32::new(0);
+/// The program's thread.
+static TARGET: AtomicU32 = AtomicU32::new(0);
+
+/// Notes which thread is to be interrupted.
+pub fn set_target(thread: Handle) {
+    TARGET.store(thread.0, Relaxed);
+}
+
+/// Sets the alarm; gives the one before.
+///
+/// # Errors
+/// `EAGAIN` where no helper can be made.
+pub fn set(alarm: Alarm) -> Result<Alarm, Errno> {
+    if alarm.deadline != 0 {
+        start_helper()?;
+    }
+    let old = core::mem::replace(&mut *process().alarm.lock(), alarm);
+    if HELPER_OF.load(Relaxed) == process().pid() {
+        // The event is ours and lives for ever.
+        _ = pal().event_set(Handle(WAKE.load(Relaxed)));
+    }
+    Ok(old)
+}
+
+/// Forgets the alarm, which a child does not inherit.
+pub fn after_fork() {
+    *process().alarm.lock() = Alarm::default();
+    HELPER_OF.store(0, Relaxed);
+}
+
+fn start_helper() -> Result<(), Errno> {
+    if HELPER_OF.load(Relaxed) == process().pid() {
+        return Ok(());
+    }
+    // Twice the memory of a stack: the upper half takes the upcalls. A copy of it may be there from before a fork.
+    _ = crate::mm::commit(HELPER_BASE, 2 * STACK, 3);
+    let mut event = Handle::NONE;
+    pal().synchronization_event_create(0, (&mut event).into())?;
+    WAKE.store(event.0, Relaxed);
+    let mut params = ThreadParams::ZERO;
+    params.start = u64::from(HELPER_START);
+    params.stack_base = u64::from(HELPER_BASE);
+    params.stack_size = u64::from(STACK);
+    params.upcall_base = u64::from(HELPER_BASE + STACK);
+    params.upcall_size = u64::from(STACK);
+    params.flags = thread_flags::ALT_STACK;
+    let mut thread = Handle::NONE;
+    let size = u32::try_from(size_of::<ThreadParams>()).unwrap_or(0);
+    pal().thread_create((&params).into(), size, (&mut thread).into()).map_err(|_| Errno::EAGAIN)?;
+    HELPER_OF.store(process().pid(), Relaxed);
+    Ok(())
+}
+
+/// What `LibOsThreadStart` is told to run.
+pub const HELPER_START: u32 = 1;
+
+/// The helper's work. Never returns.
+pub fn run_helper() -> ! {
+    loop {
+        let now = pal::now();
+        let (rings, deadline) = {
+            let mut alarm = process().alarm.lock();
+            (alarm.ring(now), alarm.deadline)
+        };
+        if rings {
+            super::post_self(&SigInfo::kernel(SIGALRM));
+            // A thread that has ended needs no interruption.
+            _ = pal().thread_interrupt(Handle(TARGET.load(Relaxed)));
+            continue;
+        }
+        let deadline = if deadline == 0 { NEVER } else { deadline };
+        // Woken, late or interrupted: the alarm is looked at again.
+        _ = pal::wait_any(&[Handle(WAKE.load(Relaxed))], deadline);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_skips_what_was_missed() {
+        let mut alarm = Alarm { deadline: 100, period: 30 };
+        assert!(!alarm.ring(99));
+        assert!(alarm.ring(165));
+        assert_eq!(alarm.deadline, 190);
+        alarm = Alarm { deadline: 5, period: 0 };
+        assert!(alarm.ring(5));
+        assert_eq!(alarm.deadline, 0);
+        assert_eq!(Alarm { deadline: 50, period: 7 }.left(60), (1000, 7));
+    }
+}

@@ -1,0 +1,225 @@
+//! The memory all processes of a family share: one stream of memory, mapped at the same address in each.
+//!
+//! It holds atomic words only, so a reference to it is sound whatever the others write; whoever reads a value from
+//! it treats it as hostile (an index is checked, a state unknown is "free"). The words may be used by the
+//! application as well, which can reach all of the address space: what isolates lies below this library OS.
+//!
+//! No 64-bit atomics: on this instruction set they would go through the floating-point unit.
+
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+use pal_abi::PalError;
+
+use super::tables;
+
+/// Processes a family may have.
+pub const MEMBERS: usize = 1024;
+/// Open file descriptions a family may share.
+pub const FILES: usize = 32768;
+/// Bytes of a command line kept for `/proc`.
+pub const CMDLINE: usize = 512;
+/// Words of a command name (`comm`, 16 bytes).
+pub const COMM_WORDS: usize = 4;
+
+/// A lock between processes: the word holds the owner's family number plus one.
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct FamilyLock(AtomicU32);
+
+static SELF: AtomicU32 = AtomicU32::new(0);
+
+/// This process's number in the family.
+#[must_use]
+pub fn self_id() -> u32 {
+    SELF.load(Ordering::Relaxed)
+}
+
+/// Learns this process's number, at start and in the child of a fork.
+pub fn learn_self_id() {
+    let mut id = 0;
+    if tables::family().family_self((&mut id).into()).is_ok() {
+        SELF.store(id, Ordering::Relaxed);
+    }
+}
+
+/// The right to a family lock.
+#[derive(Debug)]
+pub struct FamilyGuard<'a>(&'a FamilyLock);
+
+impl FamilyLock {
+    /// Waits for the lock and takes it, from a dead owner too: what it guards is a set of words, each of
+    /// which is whole at any moment.
+    pub fn lock(&self) -> FamilyGuard<'_> {
+        use pal_abi::Pal as _;
+        let me = self_id().wrapping_add(1);
+        let mut tries = 0u32;
+        loop {
+            match self.0.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return FamilyGuard(self),
+                Err(owner) => {
+                    tries += 1;
+                    let dead = || {
+                        matches!(tables::family().family_ring(owner.wrapping_sub(1)), Err(PalError::NotFound))
+                    };
+                    if tries.is_multiple_of(1024)
+                        && (owner == me || dead())
+                        && self.0.compare_exchange(owner, me, Ordering::Acquire, Ordering::Relaxed).is_ok()
+                    {
+                        return FamilyGuard(self);
+                    }
+                    // A yield has no news.
+                    _ = tables::pal().thread_yield_execution();
+                }
+            }
+        }
+    }
+}
+
+impl Drop for FamilyGuard<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(0, Ordering::Release);
+    }
+}
+
+/// What came with a pending signal.
+#[derive(Debug)]
+#[repr(C)]
+pub struct SignalWords {
+    /// `si_code`.
+    pub code: AtomicU32,
+    /// `si_pid`, or a timer's number.
+    pub pid: AtomicU32,
+    /// `si_uid`.
+    pub uid: AtomicU32,
+    /// `si_status` or `si_value`.
+    pub value: AtomicU32,
+}
+
+/// One process.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Member {
+    /// Of `task::family::state`.
+    pub state: AtomicU32,
+    /// Process number.
+    pub pid: AtomicU32,
+    /// Its parent's.
+    pub parent: AtomicU32,
+    /// Process group.
+    pub group: AtomicU32,
+    /// Session.
+    pub session: AtomicU32,
+    /// Number in the family, for ringing.
+    pub family: AtomicU32,
+    /// Wait status, once ended or stopped.
+    pub status: AtomicU32,
+    /// Of `task::family::member_flags`.
+    pub flags: AtomicU32,
+    /// Signal the parent gets at the end.
+    pub exit_signal: AtomicU32,
+    /// Pending signals 1 to 32 and 33 to 64.
+    pub pending: [AtomicU32; 2],
+    /// User.
+    pub uid: AtomicU32,
+    /// Monotonic start, in clock ticks of 10 ms.
+    pub start_ticks: AtomicU32,
+    /// CPU time at the end, in milliseconds, with that of waited-for children.
+    pub cpu_ms: AtomicU32,
+    /// Bytes of `cmdline` in use.
+    pub cmdline_size: AtomicU32,
+    /// Pages mapped.
+    pub pages: AtomicU32,
+    /// Command name.
+    pub comm: [AtomicU32; COMM_WORDS],
+    /// Command line.
+    pub cmdline: [AtomicU32; CMDLINE / 4],
+    /// By signal number, less one.
+    pub signals: [SignalWords; 64],
+}
+
+/// The part of an open file description that a fork shares.
+#[derive(Debug)]
+#[repr(C)]
+pub struct SharedFile {
+    /// Guards the offset.
+    pub lock: FamilyLock,
+    /// References by processes; 0: free.
+    pub refs: AtomicU32,
+    /// Offset, low half.
+    pub offset_low: AtomicU32,
+    /// Offset, high half.
+    pub offset_high: AtomicU32,
+    /// `O_APPEND`, `O_NONBLOCK` and the like.
+    pub flags: AtomicU32,
+    /// 0.
+    pub reserved: [AtomicU32; 3],
+}
+
+/// All of it.
+#[derive(Debug)]
+#[repr(C)]
+pub struct FamilyMemory {
+    /// Guards the table of members.
+    pub lock: FamilyLock,
+    /// The next process number to try.
+    pub next_pid: AtomicU32,
+    /// Where the search for a free file starts.
+    pub next_file: AtomicU32,
+    /// The foreground process group of the terminal.
+    pub foreground: AtomicU32,
+    /// The session the terminal belongs to.
+    pub terminal_session: AtomicU32,
+    /// Places of the table of members that have ever been taken.
+    pub places: AtomicU32,
+    /// 0.
+    pub reserved: [AtomicU32; 10],
+    /// The processes.
+    pub members: [Member; MEMBERS],
+    /// The open file descriptions.
+    pub files: [SharedFile; FILES],
+}
+
+static BASE: AtomicUsize = AtomicUsize::new(0);
+
+/// Announces where the family memory lies.
+///
+/// # Safety
+/// `addr` is page-aligned memory of at least the structure's size, for the rest of the process's life.
+pub unsafe fn install(addr: usize) {
+    BASE.store(addr, Ordering::Relaxed);
+}
+
+/// Maps the family memory to its place, which is the same in every process.
+///
+/// # Errors
+/// Those of `StreamMap`.
+pub fn map(stream: pal_abi::Handle, size: u32) -> Result<(), crate::error::Errno> {
+    crate::mm::map_stream(stream, crate::layout::FAMILY_BASE, size, 0, 3, true)?;
+    // SAFETY: just mapped, all zero, never unmapped.
+    unsafe { install(crate::layout::FAMILY_BASE as usize) };
+    Ok(())
+}
+
+/// The family memory.
+///
+/// # Panics
+/// Before `install`.
+#[must_use]
+pub fn memory() -> &'static FamilyMemory {
+    let at: *const FamilyMemory = core::ptr::with_exposed_provenance(BASE.load(Ordering::Relaxed));
+    // SAFETY: null, or as `install` was promised; atomic words allow any sharing.
+    unsafe { at.as_ref() }.expect("installed at start")
+}
+
+/// Gives tests a family memory of their own.
+#[cfg(test)]
+pub fn install_for_test() {
+    use std::sync::OnceLock;
+    static MEMORY: OnceLock<usize> = OnceLock::new();
+    let at = *MEMORY.get_or_init(|| {
+        let words: std::vec::Vec<u64> = std::vec![0; size_of::<FamilyMemory>() / 8 + 1];
+        std::boxed::Box::leak(words.into_boxed_slice()).as_mut_ptr().expose_provenance()
+    });
+    // SAFETY: leaked memory of the right size, all zero.
+    unsafe { install(at) };
+}

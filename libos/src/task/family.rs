@@ -1,0 +1,300 @@
+//! The processes of the family: who there is, who belongs to whom, what is pending for whom.
+//!
+//! The lowest free place of the table is taken, so that a search looks at few. An entry is made and ended under the
+//! family lock; single words are read without.
+
+use alloc::vec::Vec;
+use core::sync::atomic::AtomicU32;
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+use crate::error::Errno;
+use crate::pal;
+use crate::signal::info::SigInfo;
+use crate::signal::set::{SIGCONT, SIGKILL, SigSet};
+use crate::sys::family::{CMDLINE, COMM_WORDS, FamilyGuard, Member, memory, self_id};
+
+/// `Member::state`.
+pub mod state {
+    /// Nobody.
+    pub const FREE: u32 = 0;
+    /// Being made.
+    pub const NEW: u32 = 1;
+    /// It runs.
+    pub const RUNNING: u32 = 2;
+    /// It is stopped.
+    pub const STOPPED: u32 = 3;
+    /// It has ended and was not waited for.
+    pub const ZOMBIE: u32 = 4;
+}
+
+/// `Member::flags`.
+pub mod flag {
+    /// Its children leave no zombies.
+    pub const NO_ZOMBIES: u32 = 1;
+    /// It wants no signal when a child stops.
+    pub const NO_STOP_SIGNAL: u32 = 2;
+    /// It stopped, and the parent has not been told by `wait`.
+    pub const STOP_NEWS: u32 = 4;
+    /// It continued, and the parent has not been told by `wait`.
+    pub const CONTINUE_NEWS: u32 = 8;
+    /// Its parent waits for its exec or end (`vfork`).
+    pub const VFORK: u32 = 0x10;
+    /// It has called `execve`.
+    pub const EXECUTED: u32 = 0x20;
+    /// It waits inside a call.
+    pub const SLEEPING: u32 = 0x40;
+}
+
+/// The first process's number.
+pub const FIRST_PID: u32 = 100;
+const LAST_PID: u32 = 32767;
+/// The number that stands for a parent that is gone.
+pub const INIT_PID: u32 = 1;
+
+/// Holds the table of members.
+#[must_use]
+pub fn lock() -> FamilyGuard<'static> {
+    memory().lock.lock()
+}
+
+/// The places that have ever been taken.
+fn places() -> &'static [Member] {
+    let memory = memory();
+    let used = memory.places.load(Acquire) as usize;
+    memory.members.get(..used).unwrap_or(&memory.members)
+}
+
+/// A process as others see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen(pub &'static Member);
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident = $field:ident;)*) => {
+        $($(#[$doc])* #[must_use] pub fn $name(self) -> u32 { self.0.$field.load(Relaxed) })*
+    };
+}
+
+impl Seen {
+    words! {
+        /// Of [`state`].
+        state = state;
+        /// Its number.
+        pid = pid;
+        /// Its parent's number.
+        parent = parent;
+        /// Its group.
+        group = group;
+        /// Its session.
+        session = session;
+        /// Its wait status.
+        status = status;
+        /// Of [`flag`].
+        flags = flags;
+        /// What its parent gets when it ends.
+        exit_signal = exit_signal;
+        /// Its user.
+        uid = uid;
+        /// When it started, in clock ticks.
+        start_ticks = start_ticks;
+        /// CPU time used, in milliseconds; known at its end.
+        cpu_ms = cpu_ms;
+        /// Pages mapped.
+        pages = pages;
+    }
+
+    /// What is pending.
+    #[must_use]
+    pub fn pending(self) -> SigSet {
+        SigSet::from_words([self.0.pending[0].load(Acquire), self.0.pending[1].load(Acquire)])
+    }
+
+    /// The state letter of `/proc`.
+    #[must_use]
+    pub fn letter(self) -> char {
+        match self.state() {
+            state::STOPPED => 'T',
+            state::ZOMBIE => 'Z',
+            _ if self.flags() & flag::SLEEPING != 0 => 'S',
+            _ => 'R',
+        }
+    }
+
+    /// The command name.
+    #[must_use]
+    pub fn comm(self) -> Vec<u8> {
+        text(&self.0.comm, COMM_WORDS * 4).into_iter().take_while(|b| *b != 0).collect()
+    }
+
+    /// The command line.
+    #[must_use]
+    pub fn cmdline(self) -> Vec<u8> {
+        text(&self.0.cmdline, self.0.cmdline_size.load(Relaxed) as usize)
+    }
+}
+
+fn text(words: &[AtomicU32], bytes: usize) -> Vec<u8> {
+    words.iter().flat_map(|w| w.load(Relaxed).to_le_bytes()).take(bytes).collect()
+}
+
+fn store_text(words: &[AtomicU32], bytes: &[u8]) {
+    for (n, word) in words.iter().enumerate() {
+        let mut four = [0; 4];
+        for (to, from) in four.iter_mut().zip(bytes.iter().skip(n * 4)) {
+            *to = *from;
+        }
+        word.store(u32::from_le_bytes(four), Relaxed);
+    }
+}
+
+/// All processes, zombies included.
+pub fn all() -> impl Iterator<Item = Seen> {
+    let there = |state| matches!(state, state::RUNNING | state::STOPPED | state::ZOMBIE);
+    places().iter().filter(move |member| there(member.state.load(Acquire))).map(Seen)
+}
+
+/// The process of that number, zombies included.
+#[must_use]
+pub fn find(pid: u32) -> Option<Seen> {
+    all().find(|seen| seen.pid() == pid)
+}
+
+/// The numbers of all processes in order.
+#[must_use]
+pub fn pids() -> Vec<u32> {
+    let mut pids: Vec<u32> = all().map(Seen::pid).collect();
+    pids.sort_unstable();
+    pids
+}
+
+/// The terminal's foreground group, or 0.
+#[must_use]
+pub fn foreground() -> u32 {
+    memory().foreground.load(Relaxed)
+}
+
+/// Sets the command name.
+pub fn set_comm(member: &Member, name: &[u8]) {
+    store_text(&member.comm, name.get(..15).unwrap_or(name));
+}
+
+/// Sets the command line: the arguments, each with its zero.
+pub fn set_cmdline(member: &Member, argv: &[Vec<u8>]) {
+    let mut bytes = Vec::new();
+    for argument in argv {
+        bytes.extend_from_slice(argument);
+        bytes.push(0);
+    }
+    bytes.truncate(CMDLINE);
+    store_text(&member.cmdline, &bytes);
+    member.cmdline_size.store(u32::try_from(bytes.len()).unwrap_or(0), Relaxed);
+}
+
+/// Takes a free process number and a free place, in state `NEW`.
+///
+/// # Errors
+/// `EAGAIN` where the family is full.
+pub fn reserve() -> Result<&'static Member, Errno> {
+    let _guard = lock();
+    let memory = memory();
+    let place =
+        memory.members.iter().position(|m| m.state.load(Acquire) == state::FREE).ok_or(Errno::EAGAIN)?;
+    let member = &memory.members[place];
+    let used = u32::try_from(place + 1).unwrap_or(0);
+    memory.places.fetch_max(used, AcqRel);
+    // A number stays taken as long as a group or a session is named after it.
+    let taken = |pid: u32| {
+        let named = |m: &Member| [&m.pid, &m.group, &m.session].iter().any(|word| word.load(Relaxed) == pid);
+        places().iter().any(|m| m.state.load(Acquire) != state::FREE && named(m))
+    };
+    let mut pid = memory.next_pid.load(Relaxed).clamp(FIRST_PID, LAST_PID);
+    while taken(pid) {
+        pid = if pid == LAST_PID { FIRST_PID } else { pid + 1 };
+    }
+    memory.next_pid.store(if pid == LAST_PID { FIRST_PID } else { pid + 1 }, Relaxed);
+    member.pid.store(pid, Relaxed);
+    for word in [&member.status, &member.flags, &member.pending[0], &member.pending[1], &member.cpu_ms] {
+        word.store(0, Relaxed);
+    }
+    member.state.store(state::NEW, Release);
+    Ok(member)
+}
+
+/// Adds a signal to what is pending for a process, and rings it. A member found dead is left to its parent.
+pub fn post(to: Seen, info: &SigInfo) {
+    let (signal, member) = (info.signal, to.0);
+    {
+        let _guard = lock();
+        let (word, bit) = ((signal - 1) / 32, 1u32 << ((signal - 1) % 32));
+        let pending = &member.pending[word as usize % 2];
+        if signal == SIGCONT || signal == SIGKILL {
+            // Continuing and stopping drive each other out.
+            for (n, bits) in SigSet::STOPPING.words().into_iter().enumerate() {
+                member.pending[n].fetch_and(!bits, AcqRel);
+            }
+        } else if SigSet::STOPPING.has(signal) {
+            for (n, bits) in SigSet::of(SIGCONT).words().into_iter().enumerate() {
+                member.pending[n].fetch_and(!bits, AcqRel);
+            }
+        }
+        if pending.load(Acquire) & bit == 0 {
+            let words = &member.signals[(signal - 1) as usize % 64];
+            words.code.store(info.code.cast_unsigned(), Relaxed);
+            words.pid.store(info.first, Relaxed);
+            words.uid.store(info.second, Relaxed);
+            words.value.store(info.third, Relaxed);
+            pending.fetch_or(bit, Release);
+        }
+    }
+    ring(member);
+}
+
+/// Takes the first pending signal of a set.
+#[must_use]
+pub fn take(member: &'static Member, from: SigSet) -> Option<SigInfo> {
+    let _guard = lock();
+    let signal = (Seen(member).pending() & from).first()?;
+    member.pending[(signal - 1) as usize / 32 % 2].fetch_and(!(1 << ((signal - 1) % 32)), AcqRel);
+    let words = &member.signals[(signal - 1) as usize % 64];
+    Some(SigInfo {
+        signal,
+        code: words.code.load(Relaxed).cast_signed(),
+        first: words.pid.load(Relaxed),
+        second: words.uid.load(Relaxed),
+        third: words.value.load(Relaxed),
+    })
+}
+
+/// Makes a process look at what is new for it.
+pub fn ring(member: &Member) {
+    let id = member.family.load(Relaxed);
+    if id != self_id() {
+        // A member that is gone is noticed by its parent.
+        _ = pal::family().family_ring(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::set::{SIGCHLD, SIGTSTP, SIGUSR1};
+
+    #[test]
+    fn signals_wait_in_the_member_and_leave_in_order() {
+        crate::sys::family::install_for_test();
+        let member = reserve().unwrap();
+        member.state.store(state::RUNNING, Relaxed);
+        let pid = member.pid.load(Relaxed);
+        let seen = find(pid).unwrap();
+        post(seen, &SigInfo::child(1, 7, 8, 9));
+        post(seen, &SigInfo::kernel(SIGUSR1));
+        post(seen, &SigInfo::kernel(SIGTSTP));
+        post(seen, &SigInfo::kernel(SIGCONT));
+        let every = SigSet(u64::MAX);
+        assert_eq!(take(member, every), Some(SigInfo::kernel(SIGUSR1)));
+        assert_eq!(take(member, SigSet::of(SIGCHLD)), Some(SigInfo::child(1, 7, 8, 9)));
+        assert_eq!(take(member, every), Some(SigInfo::kernel(SIGCONT)));
+        assert_eq!(take(member, every), None);
+        member.state.store(state::FREE, Relaxed);
+        assert!(find(pid).is_none());
+    }
+}

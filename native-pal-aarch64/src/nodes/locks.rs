@@ -1,0 +1,98 @@
+//! Locks on byte ranges and whole files. Range locks belong to the open stream (Linux's open-file-description locks).
+
+use pal_abi::arg::InOut;
+use pal_abi::flags::{lock as op, lock_kind as kind};
+use pal_abi::{Handle, LockRange, PalError, PalResult, Status};
+use rustix::io::Errno;
+
+use super::stream;
+use crate::policy::file_error;
+use crate::stream::file::number;
+use crate::{user, wait};
+
+/// `Lock`.
+pub(crate) fn lock(handle: Handle, what: u32, range: InOut<'_, LockRange>, size: u32) -> PalResult {
+    let object = stream(handle)?;
+    if (size as usize) < size_of::<LockRange>() {
+        return Err(PalError::Invalid);
+    }
+    let wanted = user::read_inout(range)?;
+    let node = object.ops.node()?;
+    if wanted.kind > kind::UNLOCKED {
+        return Err(PalError::Invalid);
+    }
+    let fd = number(node.fd);
+    match what {
+        op::TRY | op::WAIT => {
+            let command = if what == op::WAIT { libc::F_OFD_SETLKW } else { libc::F_OFD_SETLK };
+            let lock = host_lock(&wanted)?;
+            let args = [fd, command.cast_unsigned() as usize, (&raw const lock).expose_provenance(), 0, 0, 0];
+            wait::syscall(libc::SYS_fcntl, args).map_err(lock_error)?;
+        }
+        op::TEST => {
+            if wanted.kind == kind::UNLOCKED {
+                return Err(PalError::Invalid);
+            }
+            let mut lock = host_lock(&wanted)?;
+            let command = libc::F_OFD_GETLK.cast_unsigned() as usize;
+            wait::syscall(libc::SYS_fcntl, [fd, command, (&raw mut lock).expose_provenance(), 0, 0, 0])
+                .map_err(lock_error)?;
+            user::write_inout(range, found(&lock, wanted))?;
+        }
+        _ if what & !op::WAIT == op::WHOLE => {
+            let mut operation = match wanted.kind {
+                kind::READ => libc::LOCK_SH,
+                kind::WRITE => libc::LOCK_EX,
+                _ => libc::LOCK_UN,
+            };
+            if what & op::WAIT == 0 {
+                operation |= libc::LOCK_NB;
+            }
+            wait::syscall(libc::SYS_flock, [fd, operation.cast_unsigned() as usize, 0, 0, 0, 0])
+                .map_err(lock_error)?;
+        }
+        _ => return Err(PalError::Invalid),
+    }
+    Ok(Status::Ok)
+}
+
+fn lock_error(errno: Errno) -> PalError {
+    match errno {
+        Errno::AGAIN | Errno::ACCESS => PalError::WouldBlock,
+        Errno::NOLCK => PalError::TooMany,
+        other => file_error(other),
+    }
+}
+
+fn host_lock(range: &LockRange) -> Result<libc::flock, PalError> {
+    let number = |n: u64| i64::try_from(n).map_err(|_| PalError::Invalid);
+    let (start, length) = (number(range.start)?, number(range.length)?);
+    start.checked_add(length).ok_or(PalError::Invalid)?;
+    let kind = match range.kind {
+        kind::READ => libc::F_RDLCK,
+        kind::WRITE => libc::F_WRLCK,
+        _ => libc::F_UNLCK,
+    };
+    let number = |n: i32| i16::try_from(n).map_err(|_| PalError::Invalid);
+    Ok(libc::flock {
+        l_type: number(kind)?,
+        l_whence: number(libc::SEEK_SET)?,
+        l_start: start,
+        l_len: length,
+        l_pid: 0,
+    })
+}
+
+fn found(lock: &libc::flock, wanted: LockRange) -> LockRange {
+    let kind = match i32::from(lock.l_type) {
+        libc::F_RDLCK => kind::READ,
+        libc::F_WRLCK => kind::WRITE,
+        _ => return LockRange { kind: kind::UNLOCKED, ..wanted },
+    };
+    LockRange {
+        kind,
+        owner: 0, // a description has no process
+        start: u64::try_from(lock.l_start).unwrap_or(0),
+        length: u64::try_from(lock.l_len).unwrap_or(0),
+    }
+}

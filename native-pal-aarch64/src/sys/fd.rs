@@ -1,0 +1,10 @@
+//! Descriptors by number.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+/// Puts `fresh`'s open description behind `old`'s number. For the child of `ProcessClone`, in which an object must
+/// stop sharing its description with the parent.
+pub(crate) fn replace(fresh: &OwnedFd, old: &OwnedFd) {
+    // SAFETY: both numbers are open descriptors; `old` stays one, and its owner stays the owner.
+    unsafe { libc::dup3(fresh.as_raw_fd(), old.as_raw_fd(), libc::O_CLOEXEC) };
+}

@@ -1,0 +1,125 @@
+//! The optional groups: calls outside the closed 45, each group a table of its own.
+//!
+//! A group is found by name and version among the `ConfigEntry`s of the start-up block, and is absent where the
+//! layer below does not have it. Rows as in [`mod@crate::calls`]; the numbers continue at 64 in table order, and
+//! are the gate numbers of the 32-bit ABI.
+
+/// Passes the optional groups, in order, to the macro `$mac`.
+#[macro_export]
+macro_rules! for_each_optional_call { ($mac:path) => { $mac! {
+    /// Blocking on a word of memory: the futex fast path.
+    group WordWait WordWaitTable ("word-wait", 1) {
+        /// Blocks while `*word == expected`, until woken or `deadline`. Interruptible.
+        ///
+        /// A word in shared memory is known by its object: this works across processes. `WouldBlock` where the
+        /// word has another value already; `Timeout` at the deadline.
+        64 WaitOnWord => wait_on_word(word: In<U32>, expected: U32, deadline: U64)
+            fails(WouldBlock, Interrupted);
+
+        /// Wakes at most `count` waiters; `woken`, if given, receives how many.
+        65 WakeWord => wake_word(word: In<U32>, count: U32, woken: Out<U32>)
+            fails();
+    }
+
+    /// Passing handles between picoprocesses.
+    group HandlePassing HandlePassingTable ("handle-passing", 1) {
+        /// Sends a reference to `object` over a channel or a connected pipe, with a tag.
+        66 StreamSendHandle => stream_send_handle(channel: Handle, object: Handle, tag: U64)
+            fails(Denied, Broken, WouldBlock, Interrupted, TooMany, NotSupported);
+
+        /// Receives one handle; blocks as the channel does. Plain data met first is `NoData`.
+        67 StreamReceiveHandle => stream_receive_handle(channel: Handle, object: Out<Handle>, tag: Out<U64>)
+            fails(Broken, WouldBlock, Interrupted, NoData, TooMany, NotSupported);
+    }
+
+    /// Copying a running picoprocess.
+    group Cloning CloningTable ("process-clone", 1) {
+        /// Copies the calling process, private memory copy-on-write; only the calling thread lives on in the copy.
+        ///
+        /// In the child `*is_child` is 1, `process` none and `channel` the other end of the parent's `channel`.
+        68 ProcessClone => process_clone(flags: U32, is_child: Out<U32>, process: Out<Handle>, channel: Out<Handle>)
+            fails(TooMany, Denied, NotSupported);
+    }
+
+    /// File-system nodes by directory handle and one name component.
+    group Nodes NodesTable ("nodes", 1) {
+        /// Opens the child `name` of a directory (one component; empty: the object itself again).
+        ///
+        /// A symbolic link is not followed: it is `Loop`, or with `open::PATH_ONLY` the link itself.
+        69 OpenAt => open_at(dir: Handle, name: InBytes, name_len: Len, access: U32, options: U32, stream: Out<Handle>)
+            fails(Denied, NotPermitted, NotFound, Exists, NotDir, IsDir, Loop, NameTooLong, ReadOnly, NoSpace, Quota,
+                  TextBusy, TooBig, Busy, Interrupted, TooMany, NoDevice, NotSupported, Io);
+
+        /// Removes a child; with `flags::unlink::DIRECTORY` an empty directory.
+        70 UnlinkAt => unlink_at(dir: Handle, name: InBytes, name_len: Len, flags: U32)
+            fails(Denied, NotPermitted, NotFound, NotDir, IsDir, NotEmpty, Busy, NameTooLong, ReadOnly, Loop, Io);
+
+        /// Moves a child. `names` holds the old name and then the new one, `split` the length of the old.
+        71 RenameAt => rename_at(from: Handle, to: Handle, names: InBytes, names_len: Len, split: U32, flags: U32)
+            fails(Denied, NotPermitted, NotFound, Exists, NotDir, IsDir, NotEmpty, Busy, NameTooLong, ReadOnly, CrossDevice,
+                  NoSpace, Quota, TooMany, Loop, NotSupported, Io);
+
+        /// Gives a file a second name. `names` as in `RenameAt`; an empty old name means the object `from` itself.
+        72 LinkAt => link_at(from: Handle, to: Handle, names: InBytes, names_len: Len, split: U32)
+            fails(Denied, NotPermitted, NotFound, Exists, NotDir, NameTooLong, ReadOnly, CrossDevice, NoSpace, Quota,
+                  TooMany, Loop, NotSupported, Io);
+
+        /// Makes a symbolic link `name` with the given text.
+        73 SymlinkAt => symlink_at(dir: Handle, name: InBytes, name_len: Len, text: InBytes, text_len: Len)
+            fails(Denied, NotPermitted, NotFound, Exists, NotDir, NameTooLong, ReadOnly, NoSpace, Quota, Loop, Io);
+
+        /// Tells the text of a symbolic link opened `PATH_ONLY`; cut at `cap`, `len` receives what was stored.
+        74 ReadLink => read_link(link: Handle, buf: OutBytes, cap: Len, len: Out<U32>)
+            fails(Denied, NotFound, Io);
+
+        /// Makes a directory, FIFO, socket, device or empty file: `mode` is Linux's `st_mode` with the type bits.
+        75 MakeNode => make_node(dir: Handle, name: InBytes, name_len: Len, mode: U32, device: U64)
+            fails(Denied, NotPermitted, NotFound, Exists, NotDir, NameTooLong, ReadOnly, NoSpace, Quota, TooMany, Loop, Io);
+
+        /// Reads an extended attribute; capacity 0 asks for the size only.
+        76 XattrGet => xattr_get(object: Handle, name: InBytes, name_len: Len, buf: OutBytes, cap: Len, len: Out<U32>)
+            fails(Denied, NotPermitted, NoData, BufferTooSmall, NameTooLong, NotSupported, Io);
+
+        /// Sets an extended attribute (`flags::xattr`).
+        77 XattrSet => xattr_set(object: Handle, name: InBytes, name_len: Len, value: InBytes, value_len: Len, flags: U32)
+            fails(Denied, NotPermitted, NoData, Exists, NameTooLong, TooBig, ReadOnly, NoSpace, Quota, NotSupported, Io);
+
+        /// Lists the names of extended attributes, each ended by a zero byte; capacity 0 asks for the size only.
+        78 XattrList => xattr_list(object: Handle, buf: OutBytes, cap: Len, len: Out<U32>)
+            fails(Denied, BufferTooSmall, TooBig, NotSupported, Io);
+
+        /// Removes an extended attribute.
+        79 XattrRemove => xattr_remove(object: Handle, name: InBytes, name_len: Len)
+            fails(Denied, NotPermitted, NoData, NameTooLong, ReadOnly, NotSupported, Io);
+
+        /// Tells the figures of the file system an object lies on.
+        80 StatFs => stat_fs(object: Handle, result: Out<FsInfo>, size: U32)
+            fails(NotSupported, Interrupted, Io);
+
+        /// Takes, tests or drops a lock (`flags::lock`) on a byte range, owned by the open stream. Interruptible.
+        ///
+        /// A test writes the first lock in the way into `range`, or kind `UNLOCKED`.
+        81 Lock => lock(stream: Handle, what: U32, range: InOut<LockRange>, size: U32)
+            fails(WouldBlock, Interrupted, Denied, Deadlock, TooMany, NotSupported, Io);
+
+        /// Opens a stream of `WatchRecord`s about an object (`flags::watch`).
+        82 Watch => watch(object: Handle, mask: U32, watch: Out<Handle>)
+            fails(Denied, TooMany, NoSpace, NotDir, NotSupported);
+
+        /// Works on the holes of a file (`flags::hole`): punch, zero, allocate, or seek data and holes.
+        83 Hole => hole(stream: Handle, what: U32, offset: InOut<U64>, length: U64)
+            fails(NoData, Denied, NotPermitted, NoSpace, Quota, TooBig, TextBusy, ReadOnly, NoDevice, Interrupted,
+                  NotSupported, Io);
+    }
+
+    /// The processes one command started.
+    group Family FamilyTable ("family", 1) {
+        /// Tells the caller's number in the family; unique while it lives.
+        84 FamilySelf => family_self(id: Out<U32>)
+            fails();
+
+        /// Interrupts the first thread of member `id`, as `ThreadInterrupt` does.
+        85 FamilyRing => family_ring(id: U32)
+            fails(NotFound);
+    }
+} } }

@@ -1,0 +1,282 @@
+//! Makes cases: every form of the instructions it is given, with random and difficult operands.
+//!
+//! A form is one opcode of the manual as iced-x86 knows it (`ADD r/m32, imm8` is one). Everything follows from a seed
+//! and a case's number, on every host the same.
+
+#![expect(clippy::cast_precision_loss, reason = "random bits are cut to whatever size is asked for")]
+
+mod operands;
+mod raw;
+mod rng;
+mod surroundings;
+mod values;
+
+use crate::case::{Case, EFLAGS_ALWAYS, State};
+use crate::layout::{CODE, SELF, STACK};
+use crate::undefined::Undefined;
+pub use rng::Rng;
+
+use iced_x86::{Code, CpuidFeature, Mnemonic};
+
+/// A case on its way: its state, which registers must stay as they are, its memory.
+#[derive(Clone, Debug, Default)]
+struct Draft {
+    state: State,
+    pinned: u8,
+    memory: Vec<crate::case::Patch>,
+}
+
+/// The forms that exist in 32-bit mode of a mnemonic.
+pub fn forms(mnemonics: impl Fn(Mnemonic) -> bool) -> Vec<Code> {
+    Code::values()
+        .filter(|c| {
+            let op = c.op_code();
+            op.is_instruction() && op.mode32() && mnemonics(c.mnemonic()) && !excluded(*c)
+        })
+        .collect()
+}
+
+/// Forms that only other processors have.
+fn excluded(c: Code) -> bool {
+    use CpuidFeature as F;
+    const OTHERS: [F; 8] = [
+        F::INTEL8086_ONLY,
+        F::INTEL286_ONLY,
+        F::INTEL386_ONLY,
+        F::INTEL386_A0_ONLY,
+        F::INTEL486_A_ONLY,
+        F::FPU287XL_ONLY,
+        F::FPU387SL_ONLY,
+        F::CYRIX_FPU,
+    ];
+    // 0F 0D with a register operand: #UD on AMD, NOP on Intel.
+    let vendor = matches!(c, Code::Reservednop_rm16_r16_0F0D | Code::Reservednop_rm32_r32_0F0D);
+    vendor || absent(c) || c.cpuid_features().iter().any(|f| OTHERS.contains(f))
+}
+
+/// Whether a form belongs to an extension that CPUID does not report: it is #UD, and not compared.
+#[must_use]
+pub fn absent(c: Code) -> bool {
+    use CpuidFeature as F;
+    const LATER: [F; 33] = [
+        F::SSE3,
+        F::SSSE3,
+        F::SSE4_1,
+        F::SSE4_2,
+        F::SSE4A,
+        F::AVX,
+        F::AVX2,
+        F::FMA,
+        F::AES,
+        F::PCLMULQDQ,
+        F::SHA,
+        F::D3NOW,
+        F::D3NOWEXT,
+        F::MOVBE,
+        F::POPCNT,
+        F::LZCNT,
+        F::BMI1,
+        F::BMI2,
+        F::ADX,
+        F::RDRAND,
+        F::RDSEED,
+        F::RDPID,
+        F::RDTSCP,
+        F::XSAVE,
+        F::XSAVEC,
+        F::XSAVEOPT,
+        F::CLFSH,
+        F::CLFLUSHOPT,
+        F::CLWB,
+        F::MONITOR,
+        F::SMAP,
+        F::PREFETCHW,
+        F::GFNI,
+    ];
+    c.cpuid_features().iter().any(|f| LATER.contains(f))
+}
+
+fn transcendental(c: Code) -> bool {
+    use Mnemonic::{F2xm1, Fcos, Fpatan, Fptan, Fsin, Fsincos, Fyl2x, Fyl2xp1};
+    matches!(c.mnemonic(), F2xm1 | Fcos | Fpatan | Fptan | Fsin | Fsincos | Fyl2x | Fyl2xp1)
+}
+
+/// What kind of case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// One instruction of this form.
+    Single(Code),
+    /// Three to eight instructions.
+    Sequence,
+    /// Bytes that need not be a legal instruction.
+    Raw,
+}
+
+/// Makes cases from a list of forms.
+#[derive(Clone, Debug)]
+pub struct Generator {
+    forms: Vec<Code>,
+    mnemonics: Vec<Mnemonic>,
+    seed: u64,
+}
+
+impl Generator {
+    /// A generator of all forms of these mnemonics.
+    #[must_use]
+    pub fn new(mnemonics: &[Mnemonic], seed: u64) -> Self {
+        Self { forms: forms(|m| mnemonics.contains(&m)), mnemonics: mnemonics.to_vec(), seed }
+    }
+
+    /// The forms.
+    #[must_use]
+    pub fn forms(&self) -> &[Code] {
+        &self.forms
+    }
+
+    /// What the case with this number is: every other one a form in turn, the rest sequences and raw bytes.
+    #[must_use]
+    pub fn kind(&self, index: u64) -> Kind {
+        match index % 8 {
+            5 | 6 => Kind::Sequence,
+            7 => Kind::Raw,
+            n => {
+                let single = (index / 8) * 5 + n;
+                Kind::Single(self.forms[(single % self.forms.len() as u64) as usize])
+            }
+        }
+    }
+
+    /// The case with this number. The same for the same seed and mnemonics, always.
+    #[must_use]
+    pub fn case(&self, index: u64) -> Case {
+        let mut rng = Rng::nth(self.seed, index);
+        match self.kind(index) {
+            Kind::Single(code) => self.of_form(&mut rng, code),
+            Kind::Sequence => self.sequence(&mut rng),
+            Kind::Raw => self.raw(&mut rng),
+        }
+    }
+
+    /// A case of one form.
+    pub fn of_form(&self, rng: &mut Rng, code: Code) -> Case {
+        for _ in 0..64 {
+            let mut draft = Draft::new(rng);
+            draft.surround(rng, core::slice::from_ref(&code));
+            let ip = draft.state.eip;
+            if let Some(bytes) =
+                operands::instruction(rng, code, ip, &mut draft).and_then(|i| operands::encode(&i, ip))
+            {
+                return draft.finish(bytes);
+            }
+        }
+        // Not reached for any form in the table: `every_form_can_be_made` says so.
+        Case { code: vec![crate::layout::INT3], ..Case::default() }
+    }
+
+    /// A short sequence. No instruction reads a flag that one before it left undefined.
+    fn sequence(&self, rng: &mut Rng) -> Case {
+        let mut draft = Draft::new(rng);
+        let wanted = 3 + rng.below(6);
+        // Half of the sequences keep to a few mnemonics, so that related instructions meet.
+        let family: Vec<Code> =
+            (0..if rng.one_in(2) { 4 } else { 64 }).map(|_| rng.pick(&self.forms)).collect();
+        draft.surround(rng, &family);
+        let mut code = Vec::new();
+        let mut undefined = Undefined::default();
+        let mut made = 0;
+        for _ in 0..wanted * 8 {
+            let ip = draft.state.eip.wrapping_add(code.len() as u32);
+            let mut attempt = draft.clone();
+            let form = rng.pick(&family);
+            if transcendental(form) {
+                continue; // compared within an ulp, which a sequence would amplify
+            }
+            let Some(i) = operands::instruction(rng, form, ip, &mut attempt) else { continue };
+            let Some(bytes) = operands::encode(&i, ip) else { continue };
+            let mut after = undefined;
+            if !after.step(&i, None) {
+                continue;
+            }
+            (undefined, draft) = (after, attempt);
+            code.extend(bytes);
+            made += 1;
+            if made == wanted {
+                break;
+            }
+        }
+        draft.finish(code)
+    }
+}
+
+impl Draft {
+    fn new(rng: &mut Rng) -> Self {
+        let mut draft = Self::default();
+        for r in &mut draft.state.gpr {
+            *r = values::integer(rng);
+        }
+        let top = STACK.base + 0x1000 + rng.below(0x200);
+        draft.state.gpr[4] = if rng.one_in(16) {
+            values::address(rng, 4)
+        } else if rng.one_in(4) {
+            top
+        } else {
+            top & !3
+        };
+        draft.state.eflags = EFLAGS_ALWAYS | rng.next32() & 0x8d5;
+        if rng.one_in(4) {
+            draft.state.eflags |= 0x400;
+        }
+        if rng.one_in(64) {
+            draft.state.eflags |= 0x100;
+        }
+        if rng.one_in(64) {
+            draft.state.eflags |= 0x4_0000;
+        }
+        let window = if rng.one_in(16) { SELF } else { CODE };
+        draft.state.eip = match rng.below(16) {
+            0 => window.base + 0x1000 - rng.below(16),
+            1 => window.end() - rng.below(16) - 1,
+            _ => window.base + 0x100 + rng.below(0x40),
+        };
+        draft
+    }
+
+    fn finish(mut self, code: Vec<u8>) -> Case {
+        // The tail of code that does not fit its window is cut: the fetch faults there.
+        let window = if SELF.contains(self.state.eip) { SELF } else { CODE };
+        let room = (window.end() - self.state.eip) as usize;
+        let mut code = code;
+        code.truncate(room);
+        self.memory.retain(|p| !p.bytes.is_empty());
+        Case { code, state: self.state, memory: self.memory }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_can_be_made() {
+        let generator = Generator::new(
+            &[Mnemonic::Add, Mnemonic::Shl, Mnemonic::Movsb, Mnemonic::Call, Mnemonic::Fld, Mnemonic::Enter],
+            1,
+        );
+        assert!(generator.forms().len() > 20);
+        let mut rng = Rng::new(7);
+        for &form in generator.forms() {
+            for _ in 0..100 {
+                let case = generator.of_form(&mut rng, form);
+                assert_ne!(case.code, [crate::layout::INT3], "{form:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_always_gives_the_same_case() {
+        let generator = Generator::new(&[Mnemonic::Add, Mnemonic::Jo], 5);
+        for n in 0..200 {
+            assert_eq!(generator.case(n), generator.clone().case(n));
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Raw bytes: legal instructions with odd prefixes, and bytes that are no instruction at all.
+//!
+//! Only what decodes to one of the generator's mnemonics, or to nothing, is used: an instruction that the processor has and
+//! the table has not is no difference.
+
+use super::rng::Rng;
+use super::{Draft, Generator, values};
+use crate::case::{Case, Patch};
+use crate::layout::DATA;
+use iced_x86::{Code, Decoder, DecoderOptions, Mnemonic};
+
+const PREFIXES: [u8; 11] = [0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65];
+
+impl Generator {
+    pub(super) fn raw(&self, rng: &mut Rng) -> Case {
+        for _ in 0..200 {
+            let mut bytes = Vec::new();
+            let prefixes = match rng.below(8) {
+                0..=2 => 0,
+                3..=5 => 1,
+                6 => rng.below(4),
+                _ => rng.below(14),
+            };
+            bytes.extend((0..prefixes).map(|_| rng.pick(&PREFIXES)));
+            match rng.below(16) {
+                0..=7 => {}
+                8..=14 => bytes.push(0x0f),
+                _ => bytes.extend([0x0f, rng.pick(&[0x38, 0x3a])]),
+            }
+            bytes.push(rng.next32() as u8);
+            bytes.extend((0..11).map(|_| values::integer(rng) as u8));
+            let mut d = Decoder::with_ip(32, &bytes, 0, DecoderOptions::NONE);
+            let i = d.decode();
+            let bytes = &bytes[..if i.is_invalid() { bytes.len() } else { i.len() }];
+            if !self.comparable(i.code(), bytes) {
+                continue;
+            }
+            let mut draft = Draft::new(rng);
+            draft.surround(rng, &[i.code()]);
+            // Registers that may be bases point into data; small displacements stay there.
+            for r in [0, 1, 2, 3, 5, 6, 7] {
+                if rng.one_in(2) {
+                    draft.state.gpr[r] = DATA.base + 0x400 + rng.below(0x1800);
+                }
+            }
+            draft.memory.push(Patch { at: DATA.base + 0x380, bytes: values::bytes(rng, 0x100) });
+            return draft.finish(bytes.to_vec());
+        }
+        self.of_form(rng, self.forms[0])
+    }
+
+    /// Whether hardware and implementations can agree on these bytes.
+    fn comparable(&self, code: Code, bytes: &[u8]) -> bool {
+        if code != Code::INVALID {
+            let known = self.mnemonics.contains(&code.mnemonic()) && !super::excluded(code);
+            return known && !matches!(code.mnemonic(), Mnemonic::Iret | Mnemonic::Iretd);
+        }
+        // Invalid to the decoder's default options, but some processors have them.
+        let body: Vec<u8> = bytes.iter().copied().skip_while(|b| PREFIXES.contains(b)).collect();
+        match body[..] {
+            // Our gate; 3DNow! and its neighbours; AMD's own; opcodes whose meaning depends on the vendor.
+            [0x0f, op, ..] => !matches!(
+                op,
+                0x00 | 0x20..=0x23 | 0x3f | 0x0d | 0x0e | 0x0f | 0x24..=0x27 | 0x36 | 0x37 | 0x78 | 0x79 | 0x7a..=0x7d | 0xa6 | 0xa7 | 0x01 | 0xae | 0xc7 | 0x18..=0x1f | 0x38 | 0x3a | 0xb8
+            ),
+            // VEX, EVEX and XOP.
+            [0x62 | 0xc4 | 0xc5 | 0x8f, ..] => false,
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The interpreter of `frontend-x86` as a machine.
+
+use super::{Machine, Ram, convert};
+use crate::case::{Case, Outcome, Stop};
+use frontend_x86::decode::Insn;
+use frontend_x86::interp::{StepResult, step, step_at};
+use iced_x86::Instruction;
+
+/// Steps (instructions, or pieces of a repeated one) after which a case hangs.
+const LIMIT: u32 = 200_000;
+
+/// Runs cases through `frontend_x86::interp`.
+#[derive(Debug, Default)]
+pub struct Interpreter {
+    ram: Ram,
+}
+
+impl Machine for Interpreter {
+    fn name(&self) -> &'static str {
+        "interp"
+    }
+
+    fn run(&mut self, case: &Case) -> Outcome {
+        super::remember(case);
+        self.ram.begin(case);
+        let mut cpu = convert::load(&case.state);
+        let mut stop = Stop::Hang;
+        for _ in 0..LIMIT {
+            if let StepResult::Exit(exit) = step_at(&mut cpu, &self.ram) {
+                stop = convert::stop(exit);
+                break;
+            }
+        }
+        super::forget();
+        Outcome { stop, state: convert::store(&cpu), memory: self.ram.end(case) }
+    }
+}
+
+/// The instructions that a case completes, each with CL before it. The first thousand: no case has more that differ.
+#[must_use]
+pub fn trace(case: &Case) -> Vec<(Instruction, u8)> {
+    let ram = Ram::default();
+    ram.begin(case);
+    let mut cpu = convert::load(&case.state);
+    let mut out = Vec::new();
+    while out.len() < 1000 {
+        let Ok(insn) = Insn::fetch(&ram, cpu.eip) else { break };
+        let cl = cpu.gpr[1] as u8;
+        let again = cpu.eip;
+        let result = step(&mut cpu, &ram, &insn);
+        let faulted = matches!(result, StepResult::Exit(_)) && cpu.eip == again;
+        if faulted {
+            break;
+        }
+        out.push((*insn.raw(), cl));
+        if matches!(result, StepResult::Exit(_)) {
+            break;
+        }
+    }
+    out
+}
