@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use frontend_x86::engine::Engine;
 use jit::{CodeMemory, DualMapping, EngineKind, Jit, JitError, JitOptions};
 use native_pal_aarch64::Config;
-use pal_abi::Startup;
+use pal_abi::{PalError, Startup};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::sync::{Arc, OnceLock};
 use thunk_pal::{CodeMapping, CodeSource, Options, Window};
@@ -92,9 +92,13 @@ impl CodeMemory for Downcalls {
     fn map(&self, bytes: usize) -> Result<Box<dyn DualMapping>, JitError> {
         match self.0.map(bytes) {
             Ok(mapping) => Ok(Box::new(Mapped(mapping))),
-            Err(e) => Err(JitError::CodeMemory { bytes, error: std::io::Error::other(e) }),
+            Err(e) => Err(no_code_memory(bytes, e)),
         }
     }
+}
+
+fn no_code_memory(bytes: usize, error: PalError) -> JitError {
+    JitError::CodeMemory { bytes, error: std::io::Error::other(error) }
 }
 
 #[derive(Debug)]
@@ -109,5 +113,8 @@ impl DualMapping for Mapped {
     }
     fn size(&self) -> usize {
         self.0.bytes()
+    }
+    fn renew(&self, from: usize) -> Result<(), JitError> {
+        self.0.renew(from).map_err(|e| no_code_memory(self.size() - from, e))
     }
 }

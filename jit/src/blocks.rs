@@ -46,18 +46,6 @@ impl BlockCache {
         }
     }
 
-    /// Forgets how often this thread's blocks were executed.
-    ///
-    /// A copied process starts without translations; if its counts went on, it would translate at once all that was ever
-    /// hot in its parent, and most copies live shortly.
-    pub(crate) fn cool() {
-        let mut cache = CACHE.take();
-        for block in cache.iter_mut().flat_map(|cache| cache.slots.iter_mut()).flatten() {
-            block.executions = 0;
-        }
-        CACHE.set(cache);
-    }
-
     /// Keeps it for the next time.
     pub(crate) fn put_back(self: Box<Self>) {
         CACHE.set(Some(self));

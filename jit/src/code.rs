@@ -6,19 +6,24 @@
 //! - Space is handed out upwards and never again: what has been published stays where it is until the arena is dropped, so
 //!   no thread can fetch stale bytes of an earlier use. Later changes are single aligned stores to branch words.
 //! - One thread writes at a time (the engine's lock); readers are the processors that execute.
+//! - A cloned process shares the object with its parent. From then on neither writes below the seal, and the clone puts
+//!   an object of its own behind the rest before it first writes there ([`CodeArena::seal`]).
 
 use crate::JitError;
 use memmap2::{Mmap, MmapMut, MmapOptions};
+use rustix::mm::{MapFlags, ProtFlags, mmap};
 use std::fmt::Debug;
 use std::fs::File;
 use std::sync::OnceLock;
 #[cfg(target_arch = "aarch64")]
 use std::sync::atomic::AtomicU32;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+#[cfg(target_arch = "x86_64")]
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Where code memory comes from.
 pub trait CodeMemory: Debug + Send + Sync + 'static {
-    /// A new zeroed object of `bytes` bytes (a multiple of 64 KiB), mapped writable and executable.
+    /// A new zeroed object of `bytes` bytes (a multiple of [`GRANULE`]), mapped writable and executable.
     ///
     /// # Errors
     /// [`JitError::CodeMemory`].
@@ -33,7 +38,15 @@ pub trait DualMapping: Debug + Send + Sync {
     fn executable(&self) -> *const u8;
     /// Its size in bytes.
     fn size(&self) -> usize;
+    /// Puts a new zeroed object behind the bytes from `from` on, a multiple of [`GRANULE`], at the same addresses.
+    ///
+    /// # Errors
+    /// [`JitError::CodeMemory`]; the bytes from `from` on may then be inaccessible.
+    fn renew(&self, from: usize) -> Result<(), JitError>;
 }
+
+/// What sizes of code memory are multiples of: no host has larger pages.
+pub const GRANULE: usize = 1 << 16;
 
 /// Code memory from an anonymous file (memfd).
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,13 +58,18 @@ struct FileMappings {
     executable: Mmap,
 }
 
+/// A memfd of `bytes` bytes.
+fn memory_file(bytes: usize) -> std::io::Result<File> {
+    let object = rustix::fs::memfd_create("trunnion-code", rustix::fs::MemfdFlags::CLOEXEC)?;
+    let file = File::from(object);
+    file.set_len(bytes as u64)?;
+    Ok(file)
+}
+
 impl CodeMemory for AnonymousFile {
     fn map(&self, bytes: usize) -> Result<Box<dyn DualMapping>, JitError> {
         let failed = |error: std::io::Error| JitError::CodeMemory { bytes, error };
-        let object = rustix::fs::memfd_create("trunnion-code", rustix::fs::MemfdFlags::CLOEXEC)
-            .map_err(|e| failed(e.into()))?;
-        let file = File::from(object);
-        file.set_len(bytes as u64).map_err(failed)?;
+        let file = memory_file(bytes).map_err(failed)?;
         // SAFETY: the file is private to this function, so nobody else truncates or writes it.
         let writable = unsafe { MmapOptions::new().len(bytes).map_mut(&file) }.map_err(failed)?;
         // SAFETY: as above; its writes come through `writable` under the module's invariants.
@@ -70,6 +88,21 @@ impl DualMapping for FileMappings {
     fn size(&self) -> usize {
         self.writable.len()
     }
+    fn renew(&self, from: usize) -> Result<(), JitError> {
+        let bytes = self.size() - from;
+        let failed = |error: std::io::Error| JitError::CodeMemory { bytes, error };
+        let file = memory_file(bytes).map_err(failed)?;
+        let places = [
+            (self.writable().wrapping_add(from), ProtFlags::READ | ProtFlags::WRITE),
+            (self.executable().cast_mut().wrapping_add(from), ProtFlags::READ | ProtFlags::EXEC),
+        ];
+        for (at, protection) in places {
+            // SAFETY: replaces a part of our own mapping, which nothing refers into: no code lies there yet.
+            unsafe { mmap(at.cast(), bytes, protection, MapFlags::SHARED | MapFlags::FIXED, &file, 0) }
+                .map_err(|e| failed(e.into()))?;
+        }
+        Ok(())
+    }
 }
 
 /// Alignment of every piece of code.
@@ -80,6 +113,10 @@ pub(crate) const ALIGNMENT: usize = 16;
 pub(crate) struct CodeArena {
     mapping: Box<dyn DualMapping>,
     used: AtomicUsize,
+    /// What lies below is also in another process's arena, and is not written any more.
+    seal: AtomicUsize,
+    /// Whether the memory from `used` on is still the one that the process this one was cloned from writes to.
+    borrowed: AtomicBool,
     /// Whether code that has been executed can be patched.
     patchable: bool,
 }
@@ -91,7 +128,8 @@ impl CodeArena {
     pub(crate) fn new(memory: &dyn CodeMemory, bytes: usize) -> Result<Self, JitError> {
         let mapping = memory.map(bytes)?;
         assert!(u32::try_from(mapping.size()).is_ok(), "an arena is smaller than 4 GiB");
-        let mut arena = Self { mapping, used: AtomicUsize::new(0), patchable: false };
+        let (used, seal) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let mut arena = Self { mapping, used, seal, borrowed: AtomicBool::new(false), patchable: false };
         arena.patchable = *PATCHABLE.get_or_init(|| arena.obeys_patches());
         Ok(arena)
     }
@@ -133,11 +171,30 @@ impl CodeArena {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// Notes that the process was cloned: `in_child` says on which side this is.
+    pub(crate) fn seal(&self, in_child: bool) {
+        if in_child {
+            // The parent goes on in the page where it was.
+            self.used.store(self.used().next_multiple_of(GRANULE), Ordering::Relaxed);
+            self.borrowed.store(true, Ordering::Relaxed);
+        }
+        self.seal.store(self.used(), Ordering::Relaxed);
+    }
+
+    /// Whether the code at `offset` may be written.
+    pub(crate) fn is_open(&self, offset: u32) -> bool {
+        offset as usize >= self.seal.load(Ordering::Relaxed)
+    }
+
     /// Reserves room for `bytes` bytes; the offset of the first, or `None` when the arena is full.
     pub(crate) fn reserve(&self, bytes: usize) -> Option<u32> {
         let rounded = bytes.next_multiple_of(ALIGNMENT);
         let offset = self.used();
         let end = offset.checked_add(rounded).filter(|&end| end <= self.mapping.size())?;
+        if self.borrowed.load(Ordering::Relaxed) {
+            self.mapping.renew(offset).ok()?;
+            self.borrowed.store(false, Ordering::Relaxed);
+        }
         self.used.store(end, Ordering::Relaxed);
         u32::try_from(offset).ok()
     }
@@ -167,17 +224,6 @@ impl CodeArena {
         let cell = unsafe { AtomicU32::from_ptr(target.cast()) };
         cell.store(word, Ordering::Release);
         self.synchronize(at, 4);
-    }
-
-    /// Replaces the aligned 8-byte unit at `offset` while code may be jumping through it.
-    pub(crate) fn patch_unit(&self, offset: u32, value: u64) {
-        let at = offset as usize;
-        assert!(at.is_multiple_of(8) && at + 8 <= self.used(), "the unit lies aligned in published code");
-        // SAFETY: the assertion keeps the offset inside the mapping.
-        let target = unsafe { self.mapping.writable().add(at) };
-        // SAFETY: the unit is inside the mapping, aligned, and only ever accessed atomically or by the processor's jumps.
-        let cell = unsafe { AtomicU64::from_ptr(target.cast()) };
-        cell.store(value, Ordering::Release);
     }
 
     /// Replaces the 4 bytes at `offset`, which must lie within one aligned 8-byte unit, while they may be executing.

@@ -292,9 +292,7 @@ impl<M: GuestMemory> Jit<M> {
     pub(crate) fn renew(&self, shared: &mut Guard<'_, Shared>, order: MemoryOrder) -> Result<(), JitError> {
         self.stats.flushes.add(1);
         shared.space = Arc::new(Space::new(&*self.options.code_memory, self.options.code_bytes, order)?);
-        for word in &shared.threads {
-            word.ask();
-        }
+        shared.ask_all();
         Ok(())
     }
 

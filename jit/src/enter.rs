@@ -36,6 +36,8 @@ pub(crate) mod scratch {
     pub(crate) const RUNNING: usize = 3;
     /// A 64-bit result too wide for an outcome.
     pub(crate) const STATUS: usize = 4;
+    /// Address of the slots that exits jump through.
+    pub(crate) const SLOTS: usize = 5;
 }
 
 /// Offset of a scratch word within the state.
@@ -108,6 +110,7 @@ pub(crate) fn execute<M: GuestMemory>(
     let target = space.arena.base() + u64::from(offset);
     cpu.scratch[scratch::LOOKUP] = lookup.address();
     cpu.scratch[scratch::CODE] = space.arena.base();
+    cpu.scratch[scratch::SLOTS] = space.slots.address();
     cpu.scratch[scratch::RUNNING] = std::ptr::from_ref(running) as u64;
     let state = std::ptr::from_mut(cpu);
     IN_CODE.with(|in_code| {

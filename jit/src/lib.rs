@@ -7,7 +7,7 @@
 //! the way in and out.
 //!
 //! Invariants:
-//! - Unsafe code is in `code`, `enter` and `fault` only, each with its invariants at its head.
+//! - Unsafe code is in `code`, `enter`, `fault` and `slots` only, each with its invariants at its head.
 //! - Between two pieces of code the guest's state is exact in `CpuState`; `dispatch` only ever sees such states.
 //! - Every page whose bytes were decoded is watched before they are read, and has a generation that grows when it
 //!   changes; what was derived from bytes is used only while the generations are those from before reading them.
@@ -32,13 +32,13 @@ mod lookup;
 mod outcome;
 mod pages;
 mod region;
+mod slots;
 mod space;
 mod stats;
 
-pub use code::{AnonymousFile, CodeMemory, DualMapping};
+pub use code::{AnonymousFile, CodeMemory, DualMapping, GRANULE};
 pub use stats::Stats;
 
-use blocks::BlockCache;
 use compile::Compiler;
 use enter::LeaveWord;
 use frontend_x86::engine::{Engine, Exit, HostFault, HostRegisters, MemoryOrder};
@@ -47,7 +47,7 @@ use frontend_x86::state::CpuState;
 use gate::Gate;
 use lookup::LookupTable;
 use pages::Pages;
-use space::Space;
+use space::{Removal, Space};
 use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
@@ -156,6 +156,15 @@ struct Shared {
     refused: HashSet<u32>,
 }
 
+impl Shared {
+    /// Asks every thread to leave translated code.
+    fn ask_all(&self) {
+        for word in &self.threads {
+            word.ask();
+        }
+    }
+}
+
 /// The engine. See the crate's head.
 pub struct Jit<M: GuestMemory> {
     memory: Arc<M>,
@@ -195,7 +204,7 @@ impl<M: GuestMemory> Jit<M> {
         }
         let translates = window.is_some() && options.kind != EngineKind::Interp;
         // The interpreter alone needs no code memory to speak of.
-        let bytes = if translates { options.code_bytes.next_multiple_of(1 << 16) } else { 1 << 16 };
+        let bytes = if translates { options.code_bytes.next_multiple_of(GRANULE) } else { GRANULE };
         let space = Arc::new(Space::new(&*options.code_memory, bytes, MemoryOrder::Plain)?);
         let compiler = if translates { Some(Compiler::new()?) } else { None };
         let shared = Shared { space, threads: Vec::new(), compiler, refused: HashSet::new() };
@@ -232,12 +241,15 @@ impl<M: GuestMemory> Engine for Jit<M> {
         }
         self.changes.fetch_add(1, Ordering::SeqCst);
         self.stats.invalidations.add(1);
-        let shared = self.gate.lock();
+        let mut shared = self.gate.lock();
         let space = Arc::clone(&shared.space);
-        if space.books().remove_pages(&space, first_page, pages) {
-            for word in &shared.threads {
-                word.ask();
-            }
+        let removal = space.books().remove_pages(&space, first_page, pages);
+        match removal {
+            Removal::Nothing => {}
+            Removal::Done => shared.ask_all(),
+            Removal::StillReachable => self
+                .renew(&mut shared, space.order)
+                .unwrap_or_else(|error| panic!("no code memory to leave stale code for: {error}")),
         }
     }
 
@@ -259,21 +271,17 @@ impl<M: GuestMemory> Engine for Jit<M> {
         self.gate.hold();
     }
 
-    /// In the child everything that was translated is dropped: the code memory is shared with the parent, who goes on
-    /// writing to it.
+    /// Both go on with what was translated, sealed: see [`code`] and [`link`].
     fn after_clone(&self, in_child: bool) {
         self.gate.release();
-        if !in_child {
-            return;
-        }
-        BlockCache::cool();
         let mut shared = self.gate.lock();
-        shared.threads.clear();
-        if self.window.is_some() && self.options.kind != EngineKind::Interp {
-            shared.compiler = Compiler::new().ok();
-            let order = shared.space.order;
-            self.renew(&mut shared, order)
-                .unwrap_or_else(|error| panic!("no code memory after a clone: {error}"));
+        shared.space.arena.seal(in_child);
+        if in_child {
+            shared.threads.clear();
+            // Whoever had it does not exist here.
+            if shared.compiler.is_none() && self.window.is_some() && self.options.kind != EngineKind::Interp {
+                shared.compiler = Compiler::new().ok();
+            }
         }
     }
 }

@@ -1,18 +1,20 @@
 //! One generation of translated code: the arena, the tables that lead into it, and the books about what is in it.
 //!
-//! A space is never emptied: when its arena is full, or the order of memory changes, or the process was cloned, the
-//! engine takes a new one, and the old is dropped when the last thread has left it.
+//! A space is never emptied: when its arena is full, or the order of memory changes, or stale code in it cannot be made
+//! unreachable, the engine takes a new one, and the old is dropped when the last thread has left it.
 
 use crate::JitError;
 use crate::clif::Kept;
 use crate::code::{CodeArena, CodeMemory};
 use crate::compile::Code;
 use crate::fault::FaultIndex;
-use crate::link::{self, Link};
+use crate::link::{self, Link, Medium};
 use crate::lookup::LookupTable;
 use crate::region::GuestRegion;
+use crate::slots::{SLOTS, Slots};
 use frontend_x86::engine::MemoryOrder;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// See the module head.
@@ -21,6 +23,7 @@ pub(crate) struct Space {
     pub(crate) arena: CodeArena,
     pub(crate) lookup: LookupTable,
     pub(crate) faults: FaultIndex,
+    pub(crate) slots: Slots,
     pub(crate) order: MemoryOrder,
     books: Mutex<Books>,
 }
@@ -31,9 +34,14 @@ impl Space {
             arena: CodeArena::new(memory, bytes)?,
             lookup: LookupTable::new(),
             faults: FaultIndex::new(),
+            slots: Slots::new(),
             order,
             books: Mutex::default(),
         })
+    }
+
+    fn medium(&self) -> Medium<'_> {
+        Medium { arena: &self.arena, slots: &self.slots }
     }
 
     /// What is in it. For whoever holds the engine's lock, so nobody ever waits here.
@@ -48,6 +56,8 @@ struct Region {
     offset: u32,
     pages: BTreeSet<u32>,
     instructions: usize,
+    /// Its own exits.
+    exits: Range<u32>,
     /// Exits of any region that are linked to this one.
     incoming: Vec<u32>,
 }
@@ -75,7 +85,7 @@ impl Books {
 
     /// Puts compiled code at its place and makes it reachable at `eip`; false if the space is full.
     pub(crate) fn publish(&mut self, space: &Space, eip: u32, region: &GuestRegion, code: &mut Code) -> bool {
-        if !space.faults.has_room() {
+        if !space.faults.has_room() || self.exits.len() + code.exits.len() > SLOTS {
             return false;
         }
         let size = code.bytes.len().next_multiple_of(crate::code::ALIGNMENT);
@@ -84,15 +94,16 @@ impl Books {
         let Some(offset) = space.arena.reserve(size + stubs) else { return false };
         let mut bytes = code.bytes.clone();
         bytes.resize(size, 0);
-        let mut links: Vec<Link> = code.exits.iter().map(|&target| Link::unused(target)).collect();
+        let mut links: Vec<Link> = code.exits.iter().map(|&target| Link::absent(target, eip)).collect();
         for (n, site) in code.sites.iter().enumerate() {
             let stub = u32::try_from(size + n * link::STUB_BYTES).expect("a region is small");
             let number = first_exit + site.exit;
-            bytes.extend(link::stub_code(number, space.arena.base() + u64::from(offset + stub)));
-            let slot = &mut links[site.exit as usize];
-            *slot = Link::new(slot.target, offset + site.offset, offset + stub);
-            link::direct(&space.arena, &mut bytes, offset, site.offset, stub);
+            bytes.extend(link::stub_code(number));
+            links[site.exit as usize].place(offset + site.offset, offset + stub);
+            link::direct(&mut bytes, site.offset, stub);
+            space.slots.set(number, link::tail(&space.arena, offset + stub));
         }
+        let exits = first_exit..first_exit + u32::try_from(links.len()).expect("a region is small");
         let end = offset + u32::try_from(size).expect("a region is small");
         space.arena.publish(offset, &bytes);
         space.faults.append(offset, end, std::mem::take(&mut code.faults));
@@ -104,6 +115,7 @@ impl Books {
                 offset,
                 pages: region.pages.clone(),
                 instructions: region.instructions(),
+                exits,
                 incoming: Vec::new(),
             },
         );
@@ -123,14 +135,14 @@ impl Books {
     pub(crate) fn link(&mut self, space: &Space, exit: u32) -> Option<u32> {
         let link = &mut self.exits[exit as usize];
         let region = self.regions.get_mut(&link.target)?;
-        if link.connect(&space.arena, region.offset) {
+        if link.connect(space.medium(), exit, region.offset) {
             region.incoming.push(exit);
         }
         Some(region.offset)
     }
 
-    /// Makes every region on these pages unreachable; whether there was one.
-    pub(crate) fn remove_pages(&mut self, space: &Space, first: u32, pages: u32) -> bool {
+    /// Makes every region on these pages unreachable.
+    pub(crate) fn remove_pages(&mut self, space: &Space, first: u32, pages: u32) -> Removal {
         let end = first.saturating_add(pages);
         let hit: Vec<u32> = if (pages as usize) < self.by_page.len() {
             (first..end).filter(|p| self.by_page.contains_key(p)).collect()
@@ -138,18 +150,29 @@ impl Books {
             self.by_page.keys().copied().filter(|p| (first..end).contains(p)).collect()
         };
         let eips: BTreeSet<u32> = hit.iter().flat_map(|p| self.by_page[p].iter().copied()).collect();
-        for eip in &eips {
-            self.remove(space, *eip);
+        if eips.is_empty() {
+            return Removal::Nothing;
         }
-        !eips.is_empty()
+        let incoming: Vec<u32> = eips.iter().flat_map(|eip| self.remove(space, *eip)).collect();
+        let mut removal = Removal::Done;
+        // Exits of what is itself removed may lead anywhere: nobody comes to them.
+        for exit in incoming {
+            if self.is_live(exit) && !self.exits[exit as usize].disconnect(space.medium(), exit) {
+                removal = Removal::StillReachable;
+            }
+        }
+        removal
     }
 
-    fn remove(&mut self, space: &Space, eip: u32) {
-        let Some(region) = self.regions.remove(&eip) else { return };
+    /// Whether the region that an exit belongs to is still there.
+    fn is_live(&self, exit: u32) -> bool {
+        self.regions.get(&self.exits[exit as usize].owner).is_some_and(|region| region.exits.contains(&exit))
+    }
+
+    /// Takes a region off the books; the exits that are linked to it.
+    fn remove(&mut self, space: &Space, eip: u32) -> Vec<u32> {
+        let Some(region) = self.regions.remove(&eip) else { return Vec::new() };
         space.lookup.remove(eip);
-        for exit in region.incoming {
-            self.exits[exit as usize].disconnect(&space.arena);
-        }
         for page in region.pages {
             if let Some(on_page) = self.by_page.get_mut(&page) {
                 on_page.remove(&eip);
@@ -158,5 +181,17 @@ impl Books {
                 }
             }
         }
+        region.incoming
     }
+}
+
+/// What became of regions that are to be unreachable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Removal {
+    /// There were none.
+    Nothing,
+    /// Nothing leads to them any more.
+    Done,
+    /// Sealed code still leads to one: the space must be left.
+    StillReachable,
 }

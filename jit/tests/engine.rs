@@ -245,36 +245,119 @@ fn ordered_code_computes_the_same() {
     }
 }
 
+/// Runs `child` in a copy of the process, as a layer does with ProcessClone, then `parent` here; the child's verdict.
+fn cloned(engine: &impl Engine, child: impl FnOnce() -> bool, parent: impl FnOnce()) -> bool {
+    engine.before_clone();
+    // SAFETY: the child only runs guest code and exits.
+    let pid = unsafe { libc::fork() };
+    engine.after_clone(pid == 0);
+    if pid == 0 {
+        let right = child();
+        // SAFETY: ends the child without running the test harness's exit.
+        unsafe { libc::_exit(i32::from(!right)) };
+    }
+    parent();
+    let mut status = 0;
+    // SAFETY: waits for the child made above.
+    unsafe { libc::waitpid(pid, &raw mut status, 0) };
+    status == 0
+}
+
+/// Runs the code at `eip` to its gate; EAX at the end.
+fn result(engine: &impl Engine, eip: u32, ecx: u32) -> u32 {
+    let mut t = thread(eip);
+    t.cpu.gpr[Gpr::Ecx as usize] = ecx;
+    assert_eq!(engine.run(&mut t.cpu, &t.interrupt), Exit::Gate(7));
+    t.cpu.gpr[Gpr::Eax as usize]
+}
+
 #[test]
 fn a_clone_goes_on_by_itself() {
     let (engine, window) = engine(options(EngineKind::Jit));
     window.map(CODE >> 12, 1);
     window.write(CODE, &sum_of_squares());
-    let run = |ecx: u32| {
-        let mut t = thread(CODE);
-        t.cpu.gpr[Gpr::Ecx as usize] = ecx;
-        assert_eq!(engine.run(&mut t.cpu, &t.interrupt), Exit::Gate(7));
-        t.cpu.gpr[Gpr::Eax as usize]
-    };
-    assert_eq!(run(3), 14);
-    engine.before_clone();
-    // SAFETY: the child only runs guest code and exits.
-    let child = unsafe { libc::fork() };
-    engine.after_clone(child == 0);
-    if child == 0 {
+    assert_eq!(result(engine, CODE, 3), 14);
+    let child = || {
         // Other code at the same place: the parent must not see it.
         window.write(CODE, &[&[0xb8, 42, 0, 0, 0][..], &GATE].concat());
-        let right = run(3) == 42;
-        // SAFETY: ends the child without running the test harness's exit.
-        unsafe { libc::_exit(i32::from(!right)) };
+        result(engine, CODE, 3) == 42
+    };
+    let parent = || {
+        for _ in 0..50 {
+            assert_eq!(result(engine, CODE, 4), 30);
+            window.write(CODE, &sum_of_squares());
+        }
+    };
+    assert!(cloned(engine, child, parent), "the child's own code ran");
+    assert_eq!(result(engine, CODE, 3), 14);
+}
+
+#[test]
+fn a_clone_goes_on_with_what_was_translated() {
+    let (engine, window) = engine(options(EngineKind::Jit));
+    window.map(CODE >> 12, 1);
+    window.write(CODE, &sum_of_squares());
+    assert_eq!(result(engine, CODE, 3), 14);
+    let before = engine.stats().regions;
+    let same = || result(engine, CODE, 5) == 55 && engine.stats().regions == before;
+    assert!(cloned(engine, same, || assert!(same())), "neither translates again");
+    let in_grandchild = || cloned(engine, same, || assert!(same()));
+    assert!(cloned(engine, in_grandchild, || assert!(same())));
+}
+
+#[test]
+fn parent_and_clone_translate_at_the_same_time_each_for_itself() {
+    let (engine, window) = engine(options(EngineKind::Jit));
+    window.map(CODE >> 12, 256);
+    // At each of 255 pages: mov eax, n; jmp to the one before, the first of which ends.
+    let piece = |n: u32| CODE + 4096 * n;
+    let fill = |add: u32| {
+        window.write(CODE, &GATE);
+        for n in 1..256u32 {
+            let back = piece(n - 1).wrapping_sub(piece(n) + 10).to_le_bytes();
+            window.write(piece(n), &[&[0x05][..], &(n + add).to_le_bytes(), &[0xe9], &back].concat());
+        }
+    };
+    fill(0);
+    // A part is translated and linked before.
+    assert_eq!(result(engine, piece(100), 0), 5050);
+    let sum = |n: u32, add: u32| n * (n + 1) / 2 + n * add;
+    let child = || {
+        let first = result(engine, piece(255), 0) == sum(255, 0);
+        fill(7);
+        first && (1..256).all(|n| result(engine, piece(n), 0) == sum(n, 7))
+    };
+    let parent = || {
+        for n in (1..256).rev() {
+            assert_eq!(result(engine, piece(n), 0), sum(n, 0), "{n}");
+        }
+        fill(9);
+        for n in 1..256 {
+            assert_eq!(result(engine, piece(n), 0), sum(n, 9), "{n}");
+        }
+    };
+    assert!(cloned(engine, child, parent));
+}
+
+#[test]
+fn code_that_a_linked_and_sealed_region_leads_to_can_change() {
+    let (engine, window) = engine(options(EngineKind::Jit));
+    window.map(CODE >> 12, 2);
+    // mov eax, 1; jmp to the next page, where: add eax, n; gate
+    let next = CODE + 4096;
+    window.write(CODE, &[&[0xb8, 1, 0, 0, 0, 0xe9][..], &(next - CODE - 10).to_le_bytes()].concat());
+    let write = |n: u8| window.write(next, &[&[0x05, n, 0, 0, 0][..], &GATE].concat());
+    write(1);
+    for _ in 0..3 {
+        assert_eq!(result(engine, CODE, 0), 2);
     }
-    for _ in 0..50 {
-        assert_eq!(run(4), 30);
-        window.write(CODE, &sum_of_squares());
-    }
-    let mut status = 0;
-    // SAFETY: waits for the child made above.
-    unsafe { libc::waitpid(child, &raw mut status, 0) };
-    assert_eq!(status, 0, "the child's own code ran");
-    assert_eq!(run(3), 14);
+    let changes = |from: u8| {
+        (from..from + 20).all(|n| {
+            write(n);
+            // Twice: the second time through whatever link the first has made.
+            result(engine, CODE, 0) == 1 + u32::from(n) && result(engine, CODE, 0) == 1 + u32::from(n)
+        })
+    };
+    assert!(cloned(engine, || changes(40), || assert!(changes(80))));
+    assert!(changes(10));
 }
