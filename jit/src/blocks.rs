@@ -1,14 +1,16 @@
 //! Decoded blocks for the interpreter, kept by each thread.
 //!
-//! A block is a straight run of instructions on pages that are watched; it is used only while the generations of its
-//! pages are those from before it was decoded.
+//! A block is a straight run of instructions on pages that are watched, used while what it was decoded from is the same
+//! ([`Origin`]).
 
+use crate::origin::{Origin, WatchPage};
 use crate::pages::Pages;
 use crate::region::{NoRegion, fetch};
 use frontend_x86::decode::Insn;
 use frontend_x86::memory::GuestMemory;
 use iced_x86::FlowControl;
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Number of blocks kept.
 const SLOTS: usize = 1 << 12;
@@ -20,8 +22,9 @@ const LENGTH: usize = 32;
 pub(crate) struct Block {
     eip: u32,
     pub(crate) insns: Box<[Insn]>,
-    /// Pages with the generations from before decoding.
-    pages: Vec<(u32, u32)>,
+    origin: Origin,
+    /// The engine's count of changes when it was last seen to be current.
+    current_at: u64,
     /// How often it was executed.
     pub(crate) executions: u32,
 }
@@ -31,6 +34,15 @@ pub(crate) struct Block {
 pub(crate) struct BlockCache {
     identity: u64,
     slots: Box<[Option<Box<Block>>]>,
+}
+
+/// What blocks are decoded from, and what tells whether they are current.
+#[derive(Debug)]
+pub(crate) struct Source<'a, M: GuestMemory> {
+    pub(crate) memory: &'a M,
+    pub(crate) pages: &'a Pages,
+    /// Grows with every change of a page, after the page's generation and before its bytes.
+    pub(crate) changes: &'a AtomicU64,
 }
 
 thread_local! {
@@ -51,48 +63,41 @@ impl BlockCache {
         CACHE.set(Some(self));
     }
 
-    /// The block at `eip`, decoded now if need be; `decoded` says so.
+    /// The block at `eip`, decoded now if need be.
     pub(crate) fn block<M: GuestMemory>(
         &mut self,
-        memory: &M,
-        pages: &Pages,
+        source: &Source<'_, M>,
         eip: u32,
-        watch: &mut dyn FnMut(u32) -> Option<u32>,
+        watch: &mut WatchPage<'_>,
     ) -> Result<&mut Block, NoRegion> {
         let slot = &mut self.slots[(eip ^ eip >> 12) as usize & (SLOTS - 1)];
-        let current = slot.as_ref().is_some_and(|b| b.eip == eip && b.is_current(pages));
+        let changes = source.changes.load(Ordering::Acquire);
+        let current = slot.as_mut().filter(|b| b.eip == eip).is_some_and(|b| {
+            b.current_at == changes
+                || b.origin.is_current(source.pages)
+                || b.origin.is_unchanged(source.memory, watch)
+        });
         if !current {
             let executions = slot.as_ref().filter(|b| b.eip == eip).map_or(0, |b| b.executions / 2);
-            *slot = Some(Box::new(Block { executions, ..Block::decode(memory, eip, watch)? }));
+            *slot = Some(Box::new(Block { executions, ..Block::decode(source, eip, watch)? }));
         }
-        Ok(slot.as_mut().expect("just filled"))
+        let block = slot.as_mut().expect("just filled");
+        block.current_at = changes;
+        Ok(block)
     }
 }
 
 impl Block {
-    #[inline]
-    pub(crate) fn is_current(&self, pages: &Pages) -> bool {
-        self.pages.iter().all(|&(page, generation)| pages.now(page) == generation)
-    }
-
     fn decode<M: GuestMemory>(
-        memory: &M,
+        source: &Source<'_, M>,
         eip: u32,
-        watch: &mut dyn FnMut(u32) -> Option<u32>,
+        watch: &mut WatchPage<'_>,
     ) -> Result<Self, NoRegion> {
-        let mut insns = Vec::new();
-        let mut pages: Vec<(u32, u32)> = Vec::new();
+        let mut insns: Vec<Insn> = Vec::new();
+        let mut origin = Origin::default();
         let mut at = eip;
         while insns.len() < LENGTH {
-            let mut note = |page: u32| {
-                if pages.iter().any(|p| p.0 == page) {
-                    return true;
-                }
-                let generation = watch(page);
-                pages.extend(generation.map(|g| (page, g)));
-                generation.is_some()
-            };
-            let insn = match fetch(memory, at, &mut note) {
+            let insn = match fetch(source.memory, at, &mut |page| origin.note(page, watch)) {
                 Ok(insn) => insn,
                 Err(reason) if insns.is_empty() => return Err(reason),
                 Err(_) => break,
@@ -103,6 +108,7 @@ impl Block {
                 break;
             }
         }
-        Ok(Self { eip, insns: insns.into(), pages, executions: 0 })
+        origin.keep_bytes(source.memory, source.pages, std::iter::once((eip, at)));
+        Ok(Self { eip, insns: insns.into(), origin, current_at: 0, executions: 0 })
     }
 }

@@ -17,9 +17,7 @@ use std::fs::File;
 use std::sync::OnceLock;
 #[cfg(target_arch = "aarch64")]
 use std::sync::atomic::AtomicU32;
-#[cfg(target_arch = "x86_64")]
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Where code memory comes from.
 pub trait CodeMemory: Debug + Send + Sync + 'static {
@@ -103,6 +101,13 @@ impl DualMapping for FileMappings {
         }
         Ok(())
     }
+}
+
+/// Zeroed words, whose memory comes with their use.
+pub(crate) fn zeroed_words(count: usize) -> Box<[AtomicU64]> {
+    let words = Box::<[AtomicU64]>::new_zeroed_slice(count);
+    // SAFETY: zero is a value of an atomic word.
+    unsafe { words.assume_init() }
 }
 
 /// Alignment of every piece of code.

@@ -1,13 +1,14 @@
 //! Between the tiers: enters translated code, interprets, compiles, and answers what either comes back with.
 
-use crate::blocks::BlockCache;
+use crate::blocks::{BlockCache, Source};
 use crate::clif::Environment;
 use crate::compile::{Code, Compiler};
 use crate::enter::{self, LeaveWord, OutOfLine, Running};
 use crate::gate::Guard;
+use crate::origin::Origin;
 use crate::outcome::{Kind, Outcome, decode_exception};
 use crate::region::{GuestRegion, Limits, NoRegion, discover};
-use crate::space::Space;
+use crate::space::{Sleeper, Space};
 use crate::{EngineKind, Jit, JitError, Shared};
 use frontend_x86::decode::Insn;
 use frontend_x86::engine::{Exception, Exit, MemoryOrder};
@@ -15,7 +16,6 @@ use frontend_x86::interp::{self, StepResult};
 use frontend_x86::memory::{Access, FaultKind, GuestMemory, Resolution, Watch};
 use frontend_x86::state::{CpuState, eflags};
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
@@ -187,8 +187,8 @@ impl<M: GuestMemory> Jit<M> {
         blocks: &mut BlockCache,
         translates: bool,
     ) -> Step {
-        let mut watch = |page| self.watch(page);
-        let Ok(block) = blocks.block(&*self.memory, &self.pages, cpu.eip, &mut watch) else {
+        let source = Source { memory: &*self.memory, pages: &self.pages, changes: &self.changes };
+        let Ok(block) = blocks.block(&source, cpu.eip, &mut |page| self.watch(page)) else {
             return self.interpret_one(cpu);
         };
         block.executions = block.executions.saturating_add(1);
@@ -230,13 +230,11 @@ impl<M: GuestMemory> Jit<M> {
 
     /// Makes code for `eip` reachable, compiling it if there is none.
     pub(crate) fn translate(&self, thread: &mut Thread<'_>, eip: u32) -> Result<(), NoCode> {
+        if self.find(thread, eip) || self.wake(thread, eip) {
+            return Ok(());
+        }
         let (mut compiler, order) = {
             let mut shared = self.gate.lock();
-            thread.space = Arc::clone(&shared.space);
-            if let Some(offset) = thread.space.books().find(eip) {
-                thread.space.lookup.insert(eip, offset);
-                return Ok(());
-            }
             if shared.refused.contains(&eip) {
                 return Err(NoCode::Refused);
             }
@@ -245,7 +243,7 @@ impl<M: GuestMemory> Jit<M> {
         let compiled = self.compile(&mut compiler, eip, order);
         let mut shared = self.gate.lock();
         shared.compiler = Some(compiler);
-        let (region, generations, code) = match compiled {
+        let (region, origin, code) = match compiled {
             Ok(compiled) => compiled,
             Err(CompileFailure::Region) => return Err(NoCode::Region),
             Err(CompileFailure::Refused(error)) => {
@@ -254,11 +252,10 @@ impl<M: GuestMemory> Jit<M> {
                 return Err(NoCode::Refused);
             }
         };
-        let current = generations.iter().all(|(&page, &g)| self.pages.now(page) == g);
-        if !current || shared.space.order != order {
+        if !origin.is_current(&self.pages) || shared.space.order != order {
             return Ok(());
         }
-        let code = self.publish(&mut shared, eip, &region, code);
+        let code = self.publish(&mut shared, eip, &region, origin, code);
         thread.space = Arc::clone(&shared.space);
         drop(shared);
         match code {
@@ -267,21 +264,53 @@ impl<M: GuestMemory> Jit<M> {
         }
     }
 
+    /// Looks for code for `eip` in the space that is current now.
+    fn find(&self, thread: &mut Thread<'_>, eip: u32) -> bool {
+        let shared = self.gate.lock();
+        thread.space = Arc::clone(&shared.space);
+        let found = thread.space.books().find(eip);
+        if let Some(offset) = found {
+            thread.space.lookup.insert(eip, offset);
+        }
+        found.is_some()
+    }
+
+    /// Looks for code for `eip` that was removed when its pages changed, and whose bytes are the same nevertheless.
+    fn wake(&self, thread: &Thread<'_>, eip: u32) -> bool {
+        let sleepers = {
+            let _shared = self.gate.lock();
+            thread.space.books().sleepers(&thread.space, eip)
+        };
+        let Some(mut sleepers) = sleepers else { return false };
+        let unchanged = |s: &mut Sleeper| s.origin.is_unchanged(&*self.memory, &mut |page| self.watch(page));
+        if !sleepers.iter_mut().all(unchanged) {
+            return false;
+        }
+        let _shared = self.gate.lock();
+        let awake = sleepers.iter().all(|s| s.origin.is_current(&self.pages))
+            && thread.space.books().wake(&thread.space, sleepers);
+        if awake {
+            self.stats.awakened.add(1);
+        }
+        awake
+    }
+
     fn publish(
         &self,
         shared: &mut Guard<'_, Shared>,
         eip: u32,
         region: &GuestRegion,
+        origin: Origin,
         mut code: Code,
     ) -> Result<(), JitError> {
         let space = Arc::clone(&shared.space);
-        if space.books().publish(&space, eip, region, &mut code) {
+        if space.books().publish(&space, eip, region, &origin, &mut code) {
             return Ok(());
         }
         let order = space.order;
         self.renew(shared, order)?;
         let space = Arc::clone(&shared.space);
-        if space.books().publish(&space, eip, region, &mut code) {
+        if space.books().publish(&space, eip, region, &origin, &mut code) {
             Ok(())
         } else {
             Err(JitError::Compiler("a region larger than the code memory".to_owned()))
@@ -301,17 +330,10 @@ impl<M: GuestMemory> Jit<M> {
         compiler: &mut Compiler,
         eip: u32,
         order: MemoryOrder,
-    ) -> Result<(GuestRegion, BTreeMap<u32, u32>, Code), CompileFailure> {
+    ) -> Result<(GuestRegion, Origin, Code), CompileFailure> {
         let start = Instant::now();
-        let mut generations = BTreeMap::new();
-        let mut watch = |page: u32| {
-            if generations.contains_key(&page) {
-                return true;
-            }
-            let generation = self.watch(page);
-            generations.extend(generation.map(|g| (page, g)));
-            generation.is_some()
-        };
+        let mut origin = Origin::default();
+        let mut watch = |page: u32| origin.note(page, &mut |page| self.watch(page));
         let limits = if self.options.compare {
             Limits { instructions: self.options.region_instructions, blocks: 1, pages: REGION_PAGES }
         } else {
@@ -323,6 +345,7 @@ impl<M: GuestMemory> Jit<M> {
         };
         let region =
             discover(&*self.memory, eip, limits, &mut watch).map_err(|_: NoRegion| CompileFailure::Region)?;
+        origin.keep_bytes(&*self.memory, &self.pages, region.ranges());
         let env = Environment {
             out_of_line: OutOfLine::of::<M>(),
             order,
@@ -337,7 +360,7 @@ impl<M: GuestMemory> Jit<M> {
         self.stats.region_instructions.add(region.instructions() as u64);
         self.stats.code_bytes.add(code.bytes.len() as u64);
         self.stats.compile_nanoseconds.add(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX));
-        Ok((region, generations, code))
+        Ok((region, origin, code))
     }
 }
 

@@ -7,7 +7,7 @@
 //! the way in and out.
 //!
 //! Invariants:
-//! - Unsafe code is in `code`, `enter`, `fault` and `slots` only, each with its invariants at its head.
+//! - Unsafe code is in `code`, `enter` and `fault` only, each with its invariants at its head.
 //! - Between two pieces of code the guest's state is exact in `CpuState`; `dispatch` only ever sees such states.
 //! - Every page whose bytes were decoded is watched before they are read, and has a generation that grows when it
 //!   changes; what was derived from bytes is used only while the generations are those from before reading them.
@@ -29,6 +29,7 @@ mod gate;
 mod journal;
 mod link;
 mod lookup;
+mod origin;
 mod outcome;
 mod pages;
 mod region;

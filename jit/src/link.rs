@@ -36,8 +36,8 @@ enum State {
     Absent,
     /// It leads to the dispatcher.
     Open,
-    /// The branch is turned to the target.
-    Patched,
+    /// The branch is turned to the target, which is at this offset.
+    Patched(u32),
     /// The slot is turned to the target.
     ThroughSlot,
 }
@@ -66,7 +66,7 @@ impl Link {
         }
         if can_patch(medium.arena, self.site) {
             patch(medium.arena, self.site, offset);
-            self.state = State::Patched;
+            self.state = State::Patched(offset);
         } else {
             medium.slots.set(number, medium.arena.base() + u64::from(offset));
             self.state = State::ThroughSlot;
@@ -74,12 +74,20 @@ impl Link {
         true
     }
 
+    /// The offset that the exit leads to if that cannot be changed.
+    pub(crate) fn fixed_to(&self, arena: &CodeArena) -> Option<u32> {
+        match self.state {
+            State::Patched(offset) if !can_patch(arena, self.site) => Some(offset),
+            _ => None,
+        }
+    }
+
     /// Turns exit `number` back to the dispatcher; false if that is no longer possible.
     pub(crate) fn disconnect(&mut self, medium: Medium<'_>, number: u32) -> bool {
         match self.state {
             State::Absent | State::Open => {}
-            State::Patched if !can_patch(medium.arena, self.site) => return false,
-            State::Patched => {
+            State::Patched(_) if !can_patch(medium.arena, self.site) => return false,
+            State::Patched(_) => {
                 patch(medium.arena, self.site, self.stub);
                 self.state = State::Open;
             }

@@ -56,6 +56,16 @@ pub(crate) struct GuestRegion {
     pub(crate) registers: u8,
 }
 
+impl GuestRegion {
+    /// Where its instructions lie: the start and end of each block.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.blocks.iter().map(|block| {
+            let end = block.insns.last().map_or(block.start, |last| last.insn.next_eip());
+            (block.start, end)
+        })
+    }
+}
+
 /// Why there is no region at an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum NoRegion {

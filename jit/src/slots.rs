@@ -3,6 +3,7 @@
 //! They lie in this process's private memory, not in the arena, so that a cloned process and its parent can each turn
 //! the exits of code that they share. A word is only ever accessed atomically or by the processor's jumps.
 
+use crate::code::zeroed_words;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Number of exits in one space. Memory comes with their use.
@@ -14,9 +15,7 @@ pub(crate) struct Slots(Box<[AtomicU64]>);
 
 impl Slots {
     pub(crate) fn new() -> Self {
-        let words = Box::<[AtomicU64]>::new_zeroed_slice(SLOTS);
-        // SAFETY: zero is a value of an atomic word.
-        Self(unsafe { words.assume_init() })
+        Self(zeroed_words(SLOTS))
     }
 
     /// Where generated code finds them.

@@ -10,6 +10,7 @@ use crate::compile::Code;
 use crate::fault::FaultIndex;
 use crate::link::{self, Link, Medium};
 use crate::lookup::LookupTable;
+use crate::origin::Origin;
 use crate::region::GuestRegion;
 use crate::slots::{SLOTS, Slots};
 use frontend_x86::engine::MemoryOrder;
@@ -60,12 +61,16 @@ struct Region {
     exits: Range<u32>,
     /// Exits of any region that are linked to this one.
     incoming: Vec<u32>,
+    origin: Origin,
 }
 
 /// What is in a space. Kept under the engine's lock.
 #[derive(Debug, Default)]
 pub(crate) struct Books {
     regions: HashMap<u32, Region>,
+    /// Regions that were removed, the last one at each address: their code is still there, and good again when the guest's
+    /// bytes are.
+    dormant: HashMap<u32, Region>,
     by_page: HashMap<u32, HashSet<u32>>,
     exits: Vec<Link>,
     /// Instructions that published code refers to by address; kept as long as the code.
@@ -84,7 +89,14 @@ impl Books {
     }
 
     /// Puts compiled code at its place and makes it reachable at `eip`; false if the space is full.
-    pub(crate) fn publish(&mut self, space: &Space, eip: u32, region: &GuestRegion, code: &mut Code) -> bool {
+    pub(crate) fn publish(
+        &mut self,
+        space: &Space,
+        eip: u32,
+        region: &GuestRegion,
+        origin: &Origin,
+        code: &mut Code,
+    ) -> bool {
         if !space.faults.has_room() || self.exits.len() + code.exits.len() > SLOTS {
             return false;
         }
@@ -109,21 +121,25 @@ impl Books {
         space.faults.append(offset, end, std::mem::take(&mut code.faults));
         self.exits.append(&mut links);
         self.insns.append(&mut code.insns);
-        self.regions.insert(
-            eip,
-            Region {
-                offset,
-                pages: region.pages.clone(),
-                instructions: region.instructions(),
-                exits,
-                incoming: Vec::new(),
-            },
-        );
+        let region = Region {
+            offset,
+            pages: region.pages.clone(),
+            instructions: region.instructions(),
+            exits,
+            incoming: Vec::new(),
+            origin: origin.clone(),
+        };
+        self.enter(space, eip, region);
+        true
+    }
+
+    /// Makes a region reachable.
+    fn enter(&mut self, space: &Space, eip: u32, region: Region) {
         for &page in &region.pages {
             self.by_page.entry(page).or_default().insert(eip);
         }
-        space.lookup.insert(eip, offset);
-        true
+        space.lookup.insert(eip, region.offset);
+        self.regions.insert(eip, region);
     }
 
     /// Where an exit leads.
@@ -171,18 +187,80 @@ impl Books {
 
     /// Takes a region off the books; the exits that are linked to it.
     fn remove(&mut self, space: &Space, eip: u32) -> Vec<u32> {
-        let Some(region) = self.regions.remove(&eip) else { return Vec::new() };
+        let Some(mut region) = self.regions.remove(&eip) else { return Vec::new() };
         space.lookup.remove(eip);
-        for page in region.pages {
-            if let Some(on_page) = self.by_page.get_mut(&page) {
+        for page in &region.pages {
+            if let Some(on_page) = self.by_page.get_mut(page) {
                 on_page.remove(&eip);
                 if on_page.is_empty() {
-                    self.by_page.remove(&page);
+                    self.by_page.remove(page);
                 }
             }
         }
-        region.incoming
+        let incoming = std::mem::take(&mut region.incoming);
+        self.dormant.insert(eip, region);
+        incoming
     }
+
+    /// What would have to wake together with the dormant region at `eip`, itself included: all that its branches in
+    /// sealed code lead to. `None` if there is none, or one of those is no more.
+    pub(crate) fn sleepers(&self, space: &Space, eip: u32) -> Option<Vec<Sleeper>> {
+        let mut sleepers: Vec<Sleeper> = Vec::new();
+        let mut todo = vec![(eip, self.dormant.get(&eip)?.offset)];
+        while let Some((eip, offset)) = todo.pop() {
+            let known = |offset_there: u32| offset_there == offset;
+            if self.regions.get(&eip).is_some_and(|region| known(region.offset))
+                || sleepers.iter().any(|s| s.eip == eip && known(s.offset))
+            {
+                continue;
+            }
+            let region = self.dormant.get(&eip).filter(|region| known(region.offset))?;
+            // Two regions at one address cannot both be reachable.
+            if self.regions.contains_key(&eip) {
+                return None;
+            }
+            sleepers.push(Sleeper { eip, offset, origin: region.origin.clone() });
+            let links = region.exits.clone().map(|exit| &self.exits[exit as usize]);
+            todo.extend(links.filter_map(|link| Some((link.target, link.fixed_to(&space.arena)?))));
+        }
+        Some(sleepers)
+    }
+
+    /// Makes dormant regions reachable whose bytes were found unchanged; false if the books have changed meanwhile.
+    pub(crate) fn wake(&mut self, space: &Space, sleepers: Vec<Sleeper>) -> bool {
+        let sleeps = |s: &Sleeper| {
+            self.dormant.get(&s.eip).is_some_and(|region| region.offset == s.offset)
+                && !self.regions.contains_key(&s.eip)
+        };
+        if !sleepers.iter().all(sleeps) {
+            return false;
+        }
+        let mut fixed = Vec::new();
+        for Sleeper { eip, .. } in sleepers {
+            let Some(region) = self.dormant.remove(&eip) else { continue };
+            for exit in region.exits.clone() {
+                let link = &mut self.exits[exit as usize];
+                if !link.disconnect(space.medium(), exit) {
+                    fixed.push((link.target, exit));
+                }
+            }
+            self.enter(space, eip, region);
+        }
+        for (target, exit) in fixed {
+            if let Some(region) = self.regions.get_mut(&target) {
+                region.incoming.push(exit);
+            }
+        }
+        true
+    }
+}
+
+/// A dormant region, as [`Books::sleepers`] names it.
+#[derive(Debug)]
+pub(crate) struct Sleeper {
+    eip: u32,
+    offset: u32,
+    pub(crate) origin: Origin,
 }
 
 /// What became of regions that are to be unreachable.

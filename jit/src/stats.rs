@@ -32,6 +32,8 @@ impl Counter {
 counters! {
     /// Regions compiled.
     regions;
+    /// Times removed regions were found unchanged and taken up again.
+    awakened;
     /// Guest instructions in them.
     region_instructions;
     /// Bytes of host code in them.

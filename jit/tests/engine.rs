@@ -361,3 +361,52 @@ fn code_that_a_linked_and_sealed_region_leads_to_can_change() {
     assert!(cloned(engine, || changes(40), || assert!(changes(80))));
     assert!(changes(10));
 }
+
+#[test]
+fn code_beside_changing_data_is_not_translated_again() {
+    let (engine, window) = engine(options(EngineKind::Jit));
+    window.map(CODE >> 12, 1);
+    window.write(CODE, &sum_of_squares());
+    assert_eq!(result(engine, CODE, 3), 14);
+    let regions = engine.stats().regions;
+    for n in 0..100u32 {
+        window.write(CODE + 2048, &n.to_le_bytes());
+        assert_eq!(result(engine, CODE, 4), 30);
+    }
+    assert_eq!(engine.stats().regions, regions, "the same code serves");
+    // Other code and the old code again, each seen at once.
+    for _ in 0..10 {
+        window.write(CODE, &[&[0xb8, 42, 0, 0, 0][..], &GATE].concat());
+        assert_eq!(result(engine, CODE, 4), 42);
+        window.write(CODE, &sum_of_squares());
+        assert_eq!(result(engine, CODE, 4), 30);
+    }
+}
+
+#[test]
+fn code_that_comes_back_in_a_clone_keeps_its_links() {
+    let (engine, window) = engine(options(EngineKind::Jit));
+    window.map(CODE >> 12, 2);
+    let next = CODE + 4096;
+    let (first, back) = (next.wrapping_sub(CODE + 10), (CODE + 5).wrapping_sub(next + 8));
+    // at CODE: mov eax, 0; again: jmp next.  next: inc eax; dec ecx; jnz again; gate
+    let write = || {
+        window.write(CODE, &[&[0xb8, 0, 0, 0, 0, 0xe9][..], &first.to_le_bytes()].concat());
+        window.write(next, &[&[0x40, 0x49, 0x0f, 0x85][..], &back.to_le_bytes(), &GATE].concat());
+    };
+    write();
+    for _ in 0..3 {
+        assert_eq!(result(engine, CODE, 1000), 1000);
+    }
+    let regions = engine.stats().regions;
+    // As an execution of the same program does: all pages go and come back with the same bytes.
+    let executed = || {
+        window.unmap(CODE >> 12, 2);
+        window.map(CODE >> 12, 2);
+        write();
+        let entries = engine.stats().entries;
+        let right = result(engine, CODE, 1000) == 1000 && result(engine, CODE, 1000) == 1000;
+        right && engine.stats().regions == regions && engine.stats().entries - entries < 50
+    };
+    assert!(cloned(engine, executed, || assert!(executed())));
+}

@@ -31,6 +31,9 @@ fn eflags(bits: u32) -> u32 {
 /// Undefined flags that are not promised: everything else that the manual leaves undefined is computed as this hardware
 /// does it.
 pub const UNPROMISED: &[(Mnemonic, u32)] = &[
+    // Unchanged on older Zen processors, made from the result on newer ones.
+    (Mnemonic::Bsf, CF | PF | AF | SF | OF),
+    (Mnemonic::Bsr, CF | PF | AF | SF | OF),
     (Mnemonic::Mul, PF | AF | ZF | SF),
     (Mnemonic::Imul, PF | AF | ZF | SF),
     (Mnemonic::Shld, OF),
