@@ -35,6 +35,8 @@ pub enum Reason {
     Transcendental,
     /// x87 and SSE images in memory that lie on two pages.
     ImagePages,
+    /// CMPS of which both operands fault.
+    CompareOrder,
     /// Bytes behind the opcode of an invalid instruction.
     InvalidTail,
     /// An instruction that is not in the table.
@@ -43,7 +45,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AlignmentCheck,
         Self::FarOrder,
         Self::SegmentEnd,
@@ -56,6 +58,7 @@ impl Reason {
         Self::Patience,
         Self::Transcendental,
         Self::ImagePages,
+        Self::CompareOrder,
         Self::InvalidTail,
         Self::NotYet,
     ];
@@ -94,6 +97,9 @@ impl Reason {
             Self::Transcendental => "within 1 ulp of the processor; C1 then says which way that was rounded",
             Self::ImagePages => {
                 "an image of more than 16 bytes (FNSAVE, FXSAVE …) of which two pages fault: the manual gives no order"
+            }
+            Self::CompareOrder => {
+                "CMPS of which both operands fault: the manual gives no order, and Zen processors differ"
             }
             Self::InvalidTail => {
                 "#UD for an invalid opcode, or the #PF or #GP of fetching what would follow it: the manual gives no order"
@@ -204,6 +210,13 @@ pub fn explain(case: &Case, want: &Outcome, got: &Outcome) -> Option<Reason> {
     let image = |i: &Instruction| i.memory_size().size() > 16;
     if w == Some(14) && g == Some(14) && same_place && at_fault.as_ref().is_some_and(image) {
         return Some(Reason::ImagePages);
+    }
+    let compares = |i: &Instruction| {
+        matches!(i.mnemonic(), Mnemonic::Cmpsb | Mnemonic::Cmpsw | Mnemonic::Cmpsd)
+            && i.is_string_instruction()
+    };
+    if w == Some(14) && g == Some(14) && same_place && at_fault.as_ref().is_some_and(compares) {
+        return Some(Reason::CompareOrder);
     }
     if is_transcendental(case) && near(want, got) {
         return Some(Reason::Transcendental);
