@@ -13,6 +13,7 @@ use super::set::SIGALRM;
 use crate::error::Errno;
 use crate::layout::HELPER_BASE;
 use crate::pal::{self, pal};
+use crate::sys::lock::{Guard, Lock};
 use crate::task::family;
 use crate::task::process::process;
 
@@ -55,6 +56,16 @@ static HELPER_RUNS: AtomicBool = AtomicBool::new(false);
 static WAKE: AtomicU32 = AtomicU32::new(0);
 /// The program's thread.
 static TARGET: AtomicU32 = AtomicU32::new(0);
+
+/// Held by the helper while it is awake, and by who copies the process: a lock that the helper held at that moment would
+/// stay held in the copy, which has no helper.
+static AWAKE: Lock<()> = Lock::new(());
+
+/// Keeps the helper at rest.
+#[must_use]
+pub fn at_rest() -> Guard<'static, ()> {
+    AWAKE.lock()
+}
 
 /// Notes which thread is to be interrupted.
 pub fn set_target(thread: Handle) {
@@ -129,6 +140,7 @@ pub const HELPER_START: u32 = 1;
 /// The helper's work. Never returns.
 pub fn run_helper() -> ! {
     loop {
+        let awake = AWAKE.lock();
         let now = pal::now();
         let (rings, deadline) = {
             let mut alarms = process().alarms.lock();
@@ -143,8 +155,11 @@ pub fn run_helper() -> ! {
             _ = pal().thread_interrupt(Handle(TARGET.load(Relaxed)));
             continue;
         }
-        // Woken, late or interrupted: the alarm is looked at again.
-        _ = pal::wait_any(&[Handle(WAKE.load(Relaxed))], deadline.unwrap_or(NEVER));
+        let wake = WAKE.load(Relaxed).to_le_bytes();
+        let (deadline, mut index) = (deadline.unwrap_or(NEVER), 0u32);
+        drop(awake);
+        // Woken, late or interrupted: the alarm is looked at again. Nothing is allocated here, which takes a lock.
+        _ = pal().objects_wait_any(wake.as_slice().into(), wake.len(), deadline, 0, (&mut index).into());
     }
 }
 

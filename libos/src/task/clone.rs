@@ -159,6 +159,7 @@ pub enum Side {
 pub fn copy_host(member: &Member) -> Result<Side, Errno> {
     // Nobody is rung for it before the copy knows its number: what is sent by then is seen when the call returns.
     let before = member.family.swap(u32::MAX, SeqCst);
+    let _resting = timer::at_rest();
     shared::share_all();
     let (mut is_copy, mut copy, mut channel) = (0u32, Handle::NONE, Handle::NONE);
     let cloned =
