@@ -92,6 +92,7 @@ pub(crate) const CASES: &[Case] = &[
     case("pipes"),
     case("exec"),
     case("vfork"),
+    with("vfork_many", "vfork", &["many"]),
     Case { this_host_only: true, ..with("vfork_alarms", "vfork", &["alarms"]) },
     case("signals"),
     case("signal_context"),

@@ -126,7 +126,12 @@ pub(super) fn execveat(
         path = crate::fs::table::get(dir.0)?.path.clone();
     }
     let (argv, envp) = (strings(argv)?, strings(envp)?);
-    let program = exec::prepare(dir.0, &path, argv, &envp).map_err(|e: LoadError| e.errno())?;
+    let program =
+        exec::prepare(dir.0, &path, argv, &envp).map_err(|error: LoadError| match error.errno() {
+            // Linux reads a program without being interrupted.
+            Errno::ERESTARTSYS => Errno::ERESTARTNOINTR,
+            other => other,
+        })?;
     if vfork::separate(call.context, call.thread)? == Executes::Copy {
         call.gone = true;
         return Ok(0);
