@@ -153,6 +153,11 @@ fn load(thread: &Thread, index: u32) {
 /// Empties all entries, for a new program.
 pub fn clear(thread: &mut Thread) {
     thread.tls = [[0; 8]; TLS_ENTRIES];
+    load_all(thread);
+}
+
+/// Puts all entries of a thread that goes on into force.
+pub fn load_all(thread: &Thread) {
     for index in 0..3 {
         load(thread, index);
     }

@@ -17,7 +17,7 @@ pub struct Entry {
 }
 
 /// The descriptors of a process.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct FdTable {
     entries: Vec<Option<Entry>>,
 }

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::sync::atomic::Ordering::{AcqRel, Relaxed};
 
 use pal_abi::ContextI386;
 
@@ -20,10 +21,9 @@ use crate::layout::{PAGE, PIE_BASE, STACK_SIZE, STACK_TOP, page_up};
 use crate::mm::vma::{Backing, PROT_EXEC, PROT_READ, PROT_WRITE, Vma};
 use crate::pal;
 use crate::signal::frame::AltStack;
-use crate::signal::set::{SIG_DFL, SigAction};
 use crate::task::clone::release_parent;
 use crate::task::credentials::Ids;
-use crate::task::family;
+use crate::task::family::{self, flag};
 use crate::task::process::process;
 use crate::task::thread::Thread;
 
@@ -280,10 +280,11 @@ pub fn commit(
     let name = execfn.rsplit(|&b| b == b'/').next().unwrap_or(&execfn);
     family::set_comm(member.0, name);
     family::set_cmdline(member.0, argv);
-    member.0.pages.store(pages, core::sync::atomic::Ordering::Relaxed);
+    member.0.pages.store(pages, Relaxed);
     me.set_exe(file.path.clone());
     context::start(context, entry, stack.pointer);
-    release_parent(true);
+    member.0.flags.fetch_or(flag::EXECUTED, AcqRel);
+    release_parent();
     Ok(())
 }
 
@@ -299,10 +300,7 @@ fn forget_old(thread: &mut Thread) {
     thread.alt = AltStack::DISABLED;
     thread.restart = None;
     tls::clear(thread);
-    for action in me.actions.lock().iter_mut() {
-        let handler = if action.is_handler() { SIG_DFL } else { action.handler };
-        *action = SigAction { handler, ..SigAction::default() };
-    }
+    me.reset_handlers();
     let closed = me.files.lock().take_close_on_exec();
     drop(closed);
 }

@@ -16,7 +16,7 @@ use crate::signal::set::SIGCHLD;
 use crate::signal::timer;
 use crate::sys;
 use crate::task::credentials::Ids;
-use crate::task::exit;
+use crate::task::exit::{self, Ending};
 use crate::task::family::{self, INIT_PID, state};
 use crate::task::process::{self, trace};
 use crate::task::thread::Thread;
@@ -93,7 +93,7 @@ pub fn start(boot: Boot, context: &mut ContextI386, thread: &mut Thread) {
     }
     let path = match (boot.program.is_empty(), boot.argv.first()) {
         (true, Some(first)) => first.clone(),
-        (true, None) => fail(thread, b"", "no program given", NOT_RUNNABLE),
+        (true, None) => fail(context, thread, b"", "no program given", NOT_RUNNABLE),
         _ => boot.program,
     };
     let program = match exec::prepare(lookup::AT_FDCWD, &path, boot.argv, &boot.envp) {
@@ -101,22 +101,24 @@ pub fn start(boot: Boot, context: &mut ContextI386, thread: &mut Thread) {
         Err(error) => {
             let missing = error == exec::LoadError::File(Errno::ENOENT);
             let code = if missing { NOT_FOUND } else { NOT_RUNNABLE };
-            fail(thread, &path, &format!("{error}"), code)
+            fail(context, thread, &path, &format!("{error}"), code)
         }
     };
     if let Err(error) = exec::commit(context, thread, program, &boot.envp) {
-        fail(thread, &path, &format!("cannot be loaded ({})", error.name()), NOT_RUNNABLE);
+        fail(context, thread, &path, &format!("cannot be loaded ({})", error.name()), NOT_RUNNABLE);
     }
 }
 
 /// Says on standard error why the program cannot be run, and ends.
-fn fail(thread: &mut Thread, path: &[u8], why: &str, code: u32) -> ! {
+fn fail(context: &mut ContextI386, thread: &mut Thread, path: &[u8], why: &str, code: u32) -> ! {
     let line = [b"trunnion: ", path, b": ", why.as_bytes(), b"\n"].concat();
     let printed = table::get(2).and_then(|file| file.write_bytes(&line));
     if printed.is_err() {
         pal::debug(&line);
     }
-    exit::exited(thread, code)
+    // Nobody has lent us anything: this does not come back.
+    exit::end(context, thread, Ending::Exited(code));
+    exit::leave(code)
 }
 
 /// The user this process runs as below: the owner of what it makes.

@@ -13,9 +13,10 @@ use crate::arch::context::{self, EAX};
 use crate::arch::user;
 use crate::error::Errno;
 use crate::loader::vdso;
+use crate::task::exit::{self, Ending};
+use crate::task::family;
 use crate::task::process::{process, trace};
 use crate::task::thread::Thread;
-use crate::task::{exit, family};
 
 /// `restart_syscall`.
 const NR_RESTART: u32 = 0;
@@ -28,8 +29,8 @@ fn error_in(context: &ContextI386) -> Option<Errno> {
 
 /// Makes a context ready for the application. `call` is the number of the system call it comes from, if any.
 pub fn deliver(context: &mut ContextI386, thread: &mut Thread, mut call: Option<u32>) {
-    let member = process().member();
     loop {
+        let member = process().member();
         let due = member.pending() & !thread.blocked;
         if due.is_empty() {
             break;
@@ -52,7 +53,11 @@ pub fn deliver(context: &mut ContextI386, thread: &mut Thread, mut call: Option<
         match default_action(info.signal) {
             DefaultAction::Stop => stop::stop(thread, info.signal),
             DefaultAction::Ignore | DefaultAction::Continue => {}
-            DefaultAction::Terminate | DefaultAction::Core => exit::killed(thread, info.signal),
+            DefaultAction::Terminate | DefaultAction::Core => {
+                exit::end(context, thread, Ending::Killed(info.signal));
+                // Whoever goes on here comes from `vfork`, which is not restarted.
+                call = None;
+            }
         }
     }
     if let Some(number) = call {

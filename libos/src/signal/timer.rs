@@ -1,8 +1,9 @@
 //! `ITIMER_REAL`: a helper thread sleeps until the deadline, sends SIGALRM and interrupts the program.
 //!
-//! The thread is made when the first alarm is set, and made anew in the child of a fork, where it is gone.
+//! The thread is made when the first alarm is set, and made anew in a copy of the process, where it is gone. It serves
+//! every process in this memory (`vfork`).
 
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use pal_abi::flags::{NEVER, thread as thread_flags};
 use pal_abi::{Handle, Layout as _, Pal as _, ThreadParams};
@@ -12,6 +13,8 @@ use super::set::SIGALRM;
 use crate::error::Errno;
 use crate::layout::HELPER_BASE;
 use crate::pal::{self, pal};
+use crate::sys::lock::{Guard, Lock};
+use crate::task::family;
 use crate::task::process::process;
 
 const STACK: u32 = 64 * 1024;
@@ -48,11 +51,21 @@ impl Alarm {
     }
 }
 
-/// The process whose helper runs, and the event that tells it of changes.
-static HELPER_OF: AtomicU32 = AtomicU32::new(0);
+/// Whether the helper runs, and the event that tells it of changes.
+static HELPER_RUNS: AtomicBool = AtomicBool::new(false);
 static WAKE: AtomicU32 = AtomicU32::new(0);
 /// The program's thread.
 static TARGET: AtomicU32 = AtomicU32::new(0);
+
+/// Held by the helper while it is awake, and by who copies the process: a lock that the helper held at that moment would
+/// stay held in the copy, which has no helper.
+static AWAKE: Lock<()> = Lock::new(());
+
+/// Keeps the helper at rest.
+#[must_use]
+pub fn at_rest() -> Guard<'static, ()> {
+    AWAKE.lock()
+}
 
 /// Notes which thread is to be interrupted.
 pub fn set_target(thread: Handle) {
@@ -67,22 +80,39 @@ pub fn set(alarm: Alarm) -> Result<Alarm, Errno> {
     if alarm.deadline != 0 {
         start_helper()?;
     }
-    let old = core::mem::replace(&mut *process().alarm.lock(), alarm);
-    if HELPER_OF.load(Relaxed) == process().pid() {
+    let pid = process().pid();
+    let old = {
+        let mut alarms = process().alarms.lock();
+        if alarm.deadline == 0 { alarms.remove(&pid) } else { alarms.insert(pid, alarm) }
+    };
+    if HELPER_RUNS.load(Relaxed) {
         // The event is ours and lives for ever.
         _ = pal().event_set(Handle(WAKE.load(Relaxed)));
     }
-    Ok(old)
+    Ok(old.unwrap_or_default())
 }
 
-/// Forgets the alarm, which a child does not inherit.
-pub fn after_fork() {
-    *process().alarm.lock() = Alarm::default();
-    HELPER_OF.store(0, Relaxed);
+/// The alarm of this process.
+#[must_use]
+pub fn get() -> Alarm {
+    process().alarms.lock().get(&process().pid()).copied().unwrap_or_default()
+}
+
+/// Forgets the alarm of a process that is not in this memory any more.
+pub fn forget(pid: u32) {
+    process().alarms.lock().remove(&pid);
+}
+
+/// In a copy of the process the helper is gone, and all alarms but the one to keep.
+pub fn after_copy(kept: Alarm) {
+    process().alarms.lock().clear();
+    HELPER_RUNS.store(false, Relaxed);
+    // Without room for a helper it does not ring: nobody is there to hear of it.
+    _ = set(kept);
 }
 
 fn start_helper() -> Result<(), Errno> {
-    if HELPER_OF.load(Relaxed) == process().pid() {
+    if HELPER_RUNS.load(Relaxed) {
         return Ok(());
     }
     // Twice the memory of a stack: the upper half takes the upcalls. A copy of it may be there from before a fork.
@@ -100,7 +130,7 @@ fn start_helper() -> Result<(), Errno> {
     let mut thread = Handle::NONE;
     let size = u32::try_from(size_of::<ThreadParams>()).unwrap_or(0);
     pal().thread_create((&params).into(), size, (&mut thread).into()).map_err(|_| Errno::EAGAIN)?;
-    HELPER_OF.store(process().pid(), Relaxed);
+    HELPER_RUNS.store(true, Relaxed);
     Ok(())
 }
 
@@ -110,20 +140,26 @@ pub const HELPER_START: u32 = 1;
 /// The helper's work. Never returns.
 pub fn run_helper() -> ! {
     loop {
+        let awake = AWAKE.lock();
         let now = pal::now();
         let (rings, deadline) = {
-            let mut alarm = process().alarm.lock();
-            (alarm.ring(now), alarm.deadline)
+            let mut alarms = process().alarms.lock();
+            let rings = alarms.iter_mut().find_map(|(pid, alarm)| alarm.ring(now).then_some(*pid));
+            (rings, alarms.values().map(|alarm| alarm.deadline).filter(|&at| at != 0).min())
         };
-        if rings {
-            super::post_self(&SigInfo::kernel(SIGALRM));
+        if let Some(pid) = rings {
+            if let Some(member) = family::find(pid) {
+                family::post(member, &SigInfo::kernel(SIGALRM));
+            }
             // A thread that has ended needs no interruption.
             _ = pal().thread_interrupt(Handle(TARGET.load(Relaxed)));
             continue;
         }
-        let deadline = if deadline == 0 { NEVER } else { deadline };
-        // Woken, late or interrupted: the alarm is looked at again.
-        _ = pal::wait_any(&[Handle(WAKE.load(Relaxed))], deadline);
+        let wake = WAKE.load(Relaxed).to_le_bytes();
+        let (deadline, mut index) = (deadline.unwrap_or(NEVER), 0u32);
+        drop(awake);
+        // Woken, late or interrupted: the alarm is looked at again. Nothing is allocated here, which takes a lock.
+        _ = pal().objects_wait_any(wake.as_slice().into(), wake.len(), deadline, 0, (&mut index).into());
     }
 }
 

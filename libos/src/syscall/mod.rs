@@ -46,6 +46,8 @@ pub struct Call<'a> {
     pub thread: &'a mut Thread,
     /// Whether EAX and a restart are decided by the result: not so after a signal return.
     pub finished: bool,
+    /// Whether the caller is gone, and the registers are those of the process that had lent it its memory (`vfork`).
+    pub gone: bool,
 }
 
 /// Serves a system call. Tells whether a signal may restart it.
@@ -57,13 +59,13 @@ pub fn dispatch(context: &mut ContextI386, thread: &mut Thread, number: u32) -> 
     if tracing && entry.is_some_and(|e| e.may_not_return()) {
         trace::entered(&shown);
     }
-    let mut call = Call { context, thread, finished: true };
+    let mut call = Call { context, thread, finished: true, gone: false };
     let result: SysResult = match entry {
         Some(entry) => (entry.run)(&mut call, arguments),
         None => Err(Errno::ENOSYS),
     };
-    let finished = call.finished;
-    if tracing {
+    let (gone, finished) = (call.gone, call.finished && !call.gone);
+    if tracing && !gone {
         trace::call(&shown, result);
     }
     if finished {

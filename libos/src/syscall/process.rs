@@ -12,22 +12,30 @@ use crate::loader::exec::{self, LoadError};
 use crate::signal::info::SigInfo;
 use crate::signal::set::{SIGCHLD, SIGKILL, SIGSEGV};
 use crate::task::clone::{self, Request, flags};
-use crate::task::exit as end;
+use crate::task::exit::{self, Ending};
 use crate::task::process::process;
+use crate::task::vfork::{self, Executes};
 use crate::task::wait::{self, Which, option};
 
 pub(super) fn exit(call: &mut Call<'_>, code: u32) -> SysResult {
-    end::exited(call.thread, code)
+    end(call, Ending::Exited(code))
+}
+
+/// Ends the caller. What comes back is the process that had lent it its memory.
+fn end(call: &mut Call<'_>, ending: Ending) -> SysResult {
+    exit::end(call.context, call.thread, ending);
+    call.gone = true;
+    Ok(0)
 }
 
 pub(super) fn fork(call: &mut Call<'_>) -> SysResult {
     let request = Request { exit_signal: SIGCHLD, ..Request::default() };
-    clone::fork(call.context, call.thread, &request)
+    clone::clone(call.context, call.thread, &request)
 }
 
 pub(super) fn vfork(call: &mut Call<'_>) -> SysResult {
     let request = Request { flags: flags::VM | flags::VFORK, exit_signal: SIGCHLD, ..Request::default() };
-    clone::fork(call.context, call.thread, &request)
+    clone::clone(call.context, call.thread, &request)
 }
 
 pub(super) fn clone(
@@ -45,29 +53,33 @@ pub(super) fn clone(
         parent_tid: parent_tid.0,
         child_tid: child_tid.0,
         tls: tls.0,
+        ..Request::default()
     };
-    clone::fork(call.context, call.thread, &request)
+    clone::clone(call.context, call.thread, &request)
 }
 
 pub(super) fn clone3(call: &mut Call<'_>, args: Ptr, size: u32) -> SysResult {
+    /// In the upper half of the flags.
+    const CLEAR_SIGHAND: u32 = 1;
     if size < 64 {
         return Err(Errno::EINVAL);
     }
     let word = |n: u32| user::read_u32(args.0.wrapping_add(n * 8));
     let (stack, stack_size) = (word(5)?, word(6)?);
-    let all = word(0)?;
-    if all & flags::SIGNAL != 0 || (stack == 0) != (stack_size == 0) {
+    let (all, more) = (word(0)?, user::read_u32(args.0.wrapping_add(4))?);
+    if all & flags::SIGNAL != 0 || more & !CLEAR_SIGHAND != 0 || (stack == 0) != (stack_size == 0) {
         return Err(Errno::EINVAL);
     }
     let request = Request {
         flags: all,
+        clears_handlers: more & CLEAR_SIGHAND != 0,
         exit_signal: word(4)? & flags::SIGNAL,
         stack: if stack == 0 { 0 } else { stack.wrapping_add(stack_size) },
         parent_tid: word(3)?,
         child_tid: word(2)?,
         tls: word(7)?,
     };
-    clone::fork(call.context, call.thread, &request)
+    clone::clone(call.context, call.thread, &request)
 }
 
 /// A list of strings that ends in a null pointer; a null list is empty.
@@ -114,12 +126,21 @@ pub(super) fn execveat(
         path = crate::fs::table::get(dir.0)?.path.clone();
     }
     let (argv, envp) = (strings(argv)?, strings(envp)?);
-    let program = exec::prepare(dir.0, &path, argv, &envp).map_err(|e: LoadError| e.errno())?;
+    let program =
+        exec::prepare(dir.0, &path, argv, &envp).map_err(|error: LoadError| match error.errno() {
+            // Linux reads a program without being interrupted.
+            Errno::ERESTARTSYS => Errno::ERESTARTNOINTR,
+            other => other,
+        })?;
+    if vfork::separate(call.context, call.thread)? == Executes::Copy {
+        call.gone = true;
+        return Ok(0);
+    }
     if let Err(error) = exec::commit(call.context, call.thread, program, &envp) {
         // The old program is gone and the new one does not fit: Linux kills, too.
         let signal = if error == Errno::EFAULT { SIGSEGV } else { SIGKILL };
         crate::signal::post_self(&SigInfo::kernel(signal));
-        end::killed(call.thread, signal);
+        return end(call, Ending::Killed(signal));
     }
     Ok(0)
 }

@@ -238,7 +238,7 @@ pub(super) fn getitimer(_: &mut Call<'_>, which: u32, at: Ptr) -> SysResult {
     if which != ITIMER_REAL {
         return Err(Errno::EINVAL);
     }
-    let (left, period) = process().alarm.lock().left(now());
+    let (left, period) = timer::get().left(now());
     put_itimer(at, left, period)
 }
 

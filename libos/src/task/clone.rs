@@ -1,4 +1,5 @@
-//! `fork`, `vfork` and `clone`, as far as they make processes.
+//! `fork`, `clone` and their relatives, as far as they make processes: a copy of this one, or a child in its memory
+//! ([`vfork`]).
 
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 
@@ -7,13 +8,14 @@ use pal_abi::{ContextI386, Handle};
 use super::family::{self, Seen, flag, state};
 use super::process::process;
 use super::thread::Thread;
+use super::vfork;
 use crate::arch::context::ESP;
 use crate::arch::{tls, user};
 use crate::error::{Errno, SysResult};
 use crate::fs::shared;
 use crate::pal::{self, Owned};
 use crate::signal::timer;
-use crate::sys::family::Member;
+use crate::sys::family::{Member, learn_self_id, self_id};
 
 /// Flags of `clone`.
 pub mod flags {
@@ -38,6 +40,8 @@ pub mod flags {
 pub struct Request {
     /// Of [`flags`], without the signal.
     pub flags: u32,
+    /// Whether handlers become the default actions (`CLONE_CLEAR_SIGHAND`).
+    pub clears_handlers: bool,
     /// Signal the parent gets at the end.
     pub exit_signal: u32,
     /// Stack pointer of the child, or 0.
@@ -50,32 +54,45 @@ pub struct Request {
     pub tls: u32,
 }
 
-/// Makes a copy of this process.
+/// Makes a process.
 ///
 /// # Errors
 /// As clone(2); `EAGAIN` also for what would be a thread.
-pub fn fork(context: &mut ContextI386, thread: &mut Thread, request: &Request) -> SysResult {
-    let asked = request.flags;
-    if asked & flags::NAMESPACES != 0 {
+pub fn clone(context: &mut ContextI386, thread: &mut Thread, request: &Request) -> SysResult {
+    let has = |flag: u32| request.flags & flag != 0;
+    if has(flags::NAMESPACES) {
         return Err(Errno::EPERM);
     }
-    if asked & (flags::THREAD | flags::SIGHAND) != 0 && asked & flags::VM == 0 {
+    if has(flags::THREAD | flags::SIGHAND) && !has(flags::VM)
+        || has(flags::SIGHAND) && request.clears_handlers
+    {
         return Err(Errno::EINVAL);
     }
-    let shares = asked & (flags::VM | flags::FILES | flags::FS) != 0;
-    if asked & flags::THREAD != 0 || shares && asked & flags::VFORK == 0 {
+    let shares = has(flags::VM | flags::FILES | flags::FS);
+    if has(flags::THREAD) || shares && !has(flags::VFORK) {
         return Err(Errno::EAGAIN);
     }
+    let member = new_member(request)?;
+    if has(flags::VM) {
+        vfork::lend(context, thread, request, member);
+        Ok(0)
+    } else {
+        fork(context, thread, request, member)
+    }
+}
+
+/// A child's entry in the family, not yet running.
+fn new_member(request: &Request) -> Result<&'static Member, Errno> {
     let me = process().member();
     let member = family::reserve()?;
-    let pid = member.pid.load(Relaxed);
+    let has = |flag: u32| request.flags & flag != 0;
     let inherited = me.flags() & (flag::NO_ZOMBIES | flag::NO_STOP_SIGNAL);
-    let vfork = if asked & flags::VFORK != 0 { flag::VFORK } else { 0 };
-    member.parent.store(if asked & flags::PARENT != 0 { me.parent() } else { me.pid() }, Relaxed);
+    let waits = if has(flags::VFORK) && !has(flags::VM) { flag::VFORK } else { 0 };
+    member.parent.store(if has(flags::PARENT) { me.parent() } else { me.pid() }, Relaxed);
     member.group.store(me.group(), Relaxed);
     member.session.store(me.session(), Relaxed);
     member.uid.store(me.uid(), Relaxed);
-    member.flags.store(inherited | vfork, Relaxed);
+    member.flags.store(inherited | waits, Relaxed);
     member.exit_signal.store(request.exit_signal, Relaxed);
     member.start_ticks.store(u32::try_from(pal::now() / 10_000_000).unwrap_or(0), Relaxed);
     member.pages.store(process().mm.lock().tree.total() / 4096, Relaxed);
@@ -84,52 +101,95 @@ pub fn fork(context: &mut ContextI386, thread: &mut Thread, request: &Request) -
         to.store(from.load(Relaxed), Relaxed);
     }
     member.cmdline_size.store(me.0.cmdline_size.load(Relaxed), Relaxed);
-    shared::share_all();
-    member.state.store(state::RUNNING, SeqCst);
+    Ok(member)
+}
 
-    let (mut is_child, mut child, mut channel) = (0u32, Handle::NONE, Handle::NONE);
+/// Makes a copy of this process.
+fn fork(
+    context: &mut ContextI386,
+    thread: &mut Thread,
+    request: &Request,
+    member: &'static Member,
+) -> SysResult {
+    member.state.store(state::RUNNING, SeqCst);
+    let pid = member.pid.load(Relaxed);
+    match copy_host(member) {
+        Err(error) => {
+            member.state.store(state::FREE, SeqCst);
+            Err(error)
+        }
+        Ok(Side::Copy) => {
+            let me = process();
+            me.set_member(member);
+            vfork::forget_lenders();
+            drop(core::mem::take(&mut *me.children.lock()));
+            me.children_cpu_ms.store(0, Relaxed);
+            timer::after_copy(timer::Alarm::default());
+            begin_child(context, thread, request, pid);
+            Ok(0)
+        }
+        Ok(Side::Original(child)) => {
+            if request.flags & flags::PARENT_SETTID != 0 {
+                // As Linux: a bad address is the program's own trouble.
+                _ = user::write_u32(request.parent_tid, pid);
+            }
+            let handle = child.get();
+            process().children.lock().insert(pid, child);
+            if request.flags & flags::VFORK != 0 {
+                wait_for_exec(Seen(member), pid, handle);
+            }
+            Ok(pid)
+        }
+    }
+}
+
+/// Where one finds oneself after the host process was copied.
+#[derive(Debug)]
+pub enum Side {
+    /// In the copy.
+    Copy,
+    /// In the original, with the handle of the copy.
+    Original(Owned),
+}
+
+/// Copies the host process; the copy is to be `member`'s.
+///
+/// # Errors
+/// `EAGAIN`.
+pub fn copy_host(member: &Member) -> Result<Side, Errno> {
+    // Nobody is rung for it before the copy knows its number: what is sent by then is seen when the call returns.
+    let before = member.family.swap(u32::MAX, SeqCst);
+    let _resting = timer::at_rest();
+    shared::share_all();
+    let (mut is_copy, mut copy, mut channel) = (0u32, Handle::NONE, Handle::NONE);
     let cloned =
-        pal::cloning().process_clone(0, (&mut is_child).into(), (&mut child).into(), (&mut channel).into());
+        pal::cloning().process_clone(0, (&mut is_copy).into(), (&mut copy).into(), (&mut channel).into());
     if cloned.is_err() {
-        member.state.store(state::FREE, SeqCst);
+        member.family.store(before, SeqCst);
         shared::release_all();
         return Err(Errno::EAGAIN);
     }
     drop(Owned::new(channel));
-    if is_child != 0 {
-        become_child(context, thread, request, member);
-        return Ok(0);
+    if is_copy == 0 {
+        return Ok(Side::Original(Owned::new(copy)));
     }
-    let child = Owned::new(child);
-    if asked & flags::PARENT_SETTID != 0 {
-        user::write_u32(request.parent_tid, pid)?;
-    }
-    let handle = child.get();
-    process().children.lock().insert(pid, child);
-    if vfork != 0 {
-        wait_for_exec(Seen(member), pid, handle);
-    }
-    Ok(pid)
+    learn_self_id();
+    member.family.swap(self_id(), SeqCst);
+    Ok(Side::Copy)
 }
 
-fn become_child(context: &mut ContextI386, thread: &mut Thread, request: &Request, member: &'static Member) {
-    let me = process();
-    crate::sys::family::learn_self_id();
-    me.set_member(member);
-    let pid = me.pid();
-    // From now on rings reach us; what was sent before is seen when the call returns.
-    member.family.swap(crate::sys::family::self_id(), SeqCst);
-    drop(core::mem::take(&mut *me.children.lock()));
-    me.children_cpu_ms.store(0, Relaxed);
-    timer::after_fork();
+/// What is new in a child, wherever it runs.
+pub fn begin_child(context: &mut ContextI386, thread: &mut Thread, request: &Request, pid: u32) {
     thread.restart = None;
     thread.clear_child_tid = 0;
     thread.robust_list = (0, 0);
+    if request.clears_handlers {
+        process().reset_handlers();
+    }
     if request.stack != 0 {
         context.gpr[ESP] = request.stack;
     }
     if request.flags & flags::CHILD_SETTID != 0 {
-        // As Linux: a bad address is the program's own trouble.
         _ = user::write_u32(request.child_tid, pid);
     }
     if request.flags & flags::CHILD_CLEARTID != 0 {
@@ -140,6 +200,7 @@ fn become_child(context: &mut ContextI386, thread: &mut Thread, request: &Reques
     }
 }
 
+/// `CLONE_VFORK` without `CLONE_VM`: a copy, and its maker waits nonetheless.
 fn wait_for_exec(child: Seen, pid: u32, handle: Handle) {
     loop {
         let waits = child.0.flags.load(Acquire) & flag::VFORK != 0;
@@ -154,12 +215,9 @@ fn wait_for_exec(child: Seen, pid: u32, handle: Handle) {
     }
 }
 
-/// Tells a parent that waits in `vfork` that it need not any longer.
-pub fn release_parent(executed: bool) {
+/// Tells a parent that waits for this process's `execve` or end that it need not any longer.
+pub fn release_parent() {
     let me = process().member();
-    if executed {
-        me.0.flags.fetch_or(flag::EXECUTED, AcqRel);
-    }
     if me.0.flags.fetch_and(!flag::VFORK, AcqRel) & flag::VFORK != 0
         && let Some(parent) = family::find(me.parent())
     {

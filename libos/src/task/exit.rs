@@ -1,15 +1,16 @@
 //! The end of a process.
 
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-use pal_abi::Pal as _;
 use pal_abi::flags::clock;
+use pal_abi::{ContextI386, Pal as _};
 
 use super::clone::release_parent;
-use super::family::{self, INIT_PID, flag, state};
+use super::family::{self, INIT_PID, Seen, flag, state};
 use super::process::process;
 use super::thread::Thread;
+use super::vfork;
 use crate::arch::user;
 use crate::fs::shared;
 use crate::pal::{clock_ns, pal};
@@ -22,49 +23,89 @@ pub fn cpu_ms() -> u32 {
     u32::try_from(clock_ns(clock::PROCESS_CPU) / 1_000_000).unwrap_or(u32::MAX)
 }
 
-/// Ends the process with an exit code.
-pub fn exited(thread: &mut Thread, exit_code: u32) -> ! {
-    end(thread, (exit_code & 0xff) << 8, code::CLD_EXITED, exit_code & 0xff, exit_code & 0xff)
+/// How a process ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// With an exit code, of which eight bits count.
+    Exited(u32),
+    /// By a signal.
+    Killed(u32),
 }
 
-/// Ends the process because of a signal.
-pub fn killed(thread: &mut Thread, signal: u32) -> ! {
-    end(thread, signal, code::CLD_KILLED, signal, 128 + signal)
+impl Ending {
+    /// The status of `wait4`.
+    const fn status(self) -> u32 {
+        match self {
+            Self::Exited(exit_code) => (exit_code & 0xff) << 8,
+            Self::Killed(signal) => signal,
+        }
+    }
+
+    /// What the parent's signal says.
+    fn news(self, me: Seen) -> SigInfo {
+        match self {
+            Self::Exited(exit_code) => SigInfo::child(code::CLD_EXITED, me.pid(), me.uid(), exit_code & 0xff),
+            Self::Killed(signal) => SigInfo::child(code::CLD_KILLED, me.pid(), me.uid(), signal),
+        }
+    }
+
+    /// The exit code of the host process, as shells count.
+    const fn host_code(self) -> u32 {
+        match self {
+            Self::Exited(exit_code) => exit_code & 0xff,
+            Self::Killed(signal) => 128 + signal,
+        }
+    }
 }
 
-fn end(thread: &mut Thread, status: u32, code: i32, value: u32, host_code: u32) -> ! {
-    let me = process().member();
+/// Ends the process. Comes back only where its memory was lent to it: as the lender, whose `vfork` returns.
+pub fn end(context: &mut ContextI386, thread: &mut Thread, ending: Ending) {
     if thread.clear_child_tid != 0 {
         // Nobody is left to care about a bad address.
         _ = user::write_u32(thread.clear_child_tid, 0);
     }
-    close_streams();
-    shared::release_all();
-    me.0.cpu_ms.store(cpu_ms().saturating_add(process().children_cpu_ms.load(Relaxed)), Relaxed);
-    me.0.status.store(status, Relaxed);
+    if !vfork::has_lender() {
+        close_streams();
+    }
+    report(ending);
+    if !vfork::give_back(context, thread) {
+        shared::release_all();
+        leave(ending.host_code());
+    }
+}
+
+/// Leaves what is to be known of the process, and tells its parent.
+fn report(ending: Ending) {
+    let me = process().member();
+    let used = cpu_ms().saturating_sub(vfork::cpu_ms_before());
+    me.0.cpu_ms.store(used.saturating_add(process().children_cpu_ms.load(Relaxed)), Relaxed);
+    me.0.status.store(ending.status(), Relaxed);
     let parent = {
         let _guard = family::lock();
-        for child in family::all().filter(|child| child.parent() == me.pid()) {
-            child.0.parent.store(INIT_PID, Relaxed);
-            if child.state() == state::ZOMBIE {
-                child.0.state.store(state::FREE, Release);
-            }
-        }
+        orphan_children(me);
         let parent = family::find(me.parent()).filter(|parent| parent.state() != state::ZOMBIE);
         let keeps = parent.is_some_and(|p| p.flags() & flag::NO_ZOMBIES == 0 || me.exit_signal() != SIGCHLD);
         me.0.state.store(if keeps { state::ZOMBIE } else { state::FREE }, Release);
         parent
     };
-    release_parent(false);
+    release_parent();
     if let Some(parent) = parent {
         if me.exit_signal() != 0 {
-            let info = SigInfo::child(code, me.pid(), me.uid(), value);
-            family::post(parent, &SigInfo { signal: me.exit_signal(), ..info });
+            family::post(parent, &SigInfo { signal: me.exit_signal(), ..ending.news(me) });
         } else {
             family::ring(parent.0);
         }
     }
-    leave(host_code)
+}
+
+/// Gives the children of a process that ends to nobody. Under the family lock.
+fn orphan_children(parent: Seen) {
+    for child in family::all().filter(|child| child.parent() == parent.pid()) {
+        child.0.parent.store(INIT_PID, Relaxed);
+        if child.state() == state::ZOMBIE {
+            child.0.state.store(state::FREE, Release);
+        }
+    }
 }
 
 /// Closes what others may be waiting on, before the parent hears of the end.
@@ -84,14 +125,23 @@ pub fn leave(host_code: u32) -> ! {
     }
 }
 
-/// Marks a child ended that the host killed without its own doing.
-pub fn note_death(child: family::Seen, host_code: i32) {
+/// Marks a child ended that the host killed without its own doing, and with it all that ran in its memory (`vfork`).
+pub fn note_death(child: Seen, host_code: i32) {
     let _guard = family::lock();
-    if matches!(child.state(), state::RUNNING | state::STOPPED) {
-        let signal = host_code.checked_neg().filter(|s| *s > 0);
-        let status = signal.map_or((host_code & 0xff) << 8, |s| s & 0x7f).cast_unsigned();
-        child.0.status.store(status, Relaxed);
-        child.0.flags.fetch_and(!flag::VFORK, AcqRel);
-        child.0.state.store(state::ZOMBIE, Release);
+    let ran = |p: &Seen| matches!(p.state(), state::RUNNING | state::STOPPED);
+    if !ran(&child) {
+        return;
+    }
+    let signal = host_code.checked_neg().filter(|s| *s > 0);
+    let status = signal.map_or((host_code & 0xff) << 8, |s| s & 0x7f).cast_unsigned();
+    let (host, me) = (child.0.family.load(Acquire), process().pid());
+    // A copy that did not live to tell its number was alone.
+    let with_it = |p: &Seen| p.pid() == child.pid() || host != u32::MAX && p.0.family.load(Acquire) == host;
+    for dead in family::all().filter(ran).filter(with_it) {
+        orphan_children(dead);
+        dead.0.status.store(status, Relaxed);
+        dead.0.flags.fetch_and(!flag::VFORK, AcqRel);
+        // The parent of one that had borrowed the memory is dead, too.
+        dead.0.state.store(if dead.parent() == me { state::ZOMBIE } else { state::FREE }, Release);
     }
 }

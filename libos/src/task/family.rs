@@ -37,7 +37,7 @@ pub mod flag {
     pub const STOP_NEWS: u32 = 4;
     /// It continued, and the parent has not been told by `wait`.
     pub const CONTINUE_NEWS: u32 = 8;
-    /// Its parent waits for its exec or end (`vfork`).
+    /// Its parent waits for its exec or end, though it has memory of its own.
     pub const VFORK: u32 = 0x10;
     /// It has called `execve`.
     pub const EXECUTED: u32 = 0x20;

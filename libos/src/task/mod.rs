@@ -10,4 +10,5 @@ pub mod family;
 pub mod limits;
 pub mod process;
 pub mod thread;
+pub mod vfork;
 pub mod wait;

@@ -1,23 +1,29 @@
 //! The state of this process. Each part has its own lock; none is held while another is taken, nor across a downcall
 //! that may wait.
+//!
+//! Where one process lends its memory to another (`vfork`), both are this one in turn: what each has for itself
+//! ([`Possessions`]) is exchanged.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::mem::swap;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use super::clone::flags;
 use super::credentials::Ids;
 use super::family::Seen;
 use super::limits::Limits;
 use crate::fs::table::FdTable;
 use crate::mm::Mm;
 use crate::pal::Owned;
-use crate::signal::set::SigAction;
+use crate::signal::set::{SIG_DFL, SigAction};
+use crate::signal::timer::Alarm;
 use crate::sys::family::Member;
 use crate::sys::lock::Lock;
 
 /// What path names are relative to, and the mask of new files.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FsContext {
     /// The current folder: absolute, without links.
     pub cwd: Vec<u8>,
@@ -60,8 +66,23 @@ pub struct Process {
     pub children: Lock<BTreeMap<u32, Owned>>,
     /// CPU time of children waited for, in milliseconds.
     pub children_cpu_ms: AtomicU32,
-    /// When `ITIMER_REAL` fires next (monotonic ns, 0: never) and its period.
-    pub alarm: Lock<crate::signal::timer::Alarm>,
+    /// `ITIMER_REAL`, by process number: those who lent this process its memory have theirs as well.
+    pub alarms: Lock<BTreeMap<u32, Alarm>>,
+}
+
+/// What a process has for itself though it shares its memory: all that another process in this memory exchanges for
+/// its own.
+#[derive(Debug)]
+pub struct Possessions {
+    member: &'static Member,
+    /// `None` stands for those of the process in whose memory it is, and so below.
+    files: Option<FdTable>,
+    fs: Option<FsContext>,
+    actions: Option<[SigAction; 64]>,
+    ids: Ids,
+    limits: Limits,
+    children: BTreeMap<u32, Owned>,
+    children_cpu_ms: u32,
 }
 
 static PROCESS: Lock<Option<&'static Process>> = Lock::new(None);
@@ -92,7 +113,7 @@ pub fn install(ids: Ids, cpus: u32, cwd: Vec<u8>, host_name: Vec<u8>, trace: u32
         limits: Lock::new(Limits::default()),
         children: Lock::new(BTreeMap::new()),
         children_cpu_ms: AtomicU32::new(0),
-        alarm: Lock::new(crate::signal::timer::Alarm::default()),
+        alarms: Lock::new(BTreeMap::new()),
     }));
     *PROCESS.lock() = Some(made);
     made
@@ -105,10 +126,46 @@ impl Process {
         self.pid.load(Relaxed)
     }
 
-    /// Gives it its entry in the family, and with it another number, after a fork.
+    /// Gives it its entry in the family, and with it another number.
     pub fn set_member(&self, member: &'static Member) {
         *self.member.lock() = Some(member);
         self.pid.store(member.pid.load(Relaxed), Relaxed);
+    }
+
+    /// What a child begins with: copies, but for what `CLONE_FILES`, `CLONE_FS` and `CLONE_SIGHAND` make common.
+    #[must_use]
+    pub fn endow(&self, child: &'static Member, common: u32) -> Possessions {
+        let copied = |flag: u32| common & flag == 0;
+        Possessions {
+            member: child,
+            files: copied(flags::FILES).then(|| self.files.lock().clone()),
+            fs: copied(flags::FS).then(|| self.fs.lock().clone()),
+            actions: copied(flags::SIGHAND).then(|| *self.actions.lock()),
+            ids: self.ids.lock().clone(),
+            limits: self.limits.lock().clone(),
+            children: BTreeMap::new(),
+            children_cpu_ms: 0,
+        }
+    }
+
+    /// Becomes the process that has these; `other` then holds what this one had.
+    pub fn exchange(&self, other: &mut Possessions) {
+        let mine = self.member().0;
+        self.set_member(other.member);
+        other.member = mine;
+        if let Some(files) = &mut other.files {
+            swap(&mut *self.files.lock(), files);
+        }
+        if let Some(fs) = &mut other.fs {
+            swap(&mut *self.fs.lock(), fs);
+        }
+        if let Some(actions) = &mut other.actions {
+            swap(&mut *self.actions.lock(), actions);
+        }
+        swap(&mut *self.ids.lock(), &mut other.ids);
+        swap(&mut *self.limits.lock(), &mut other.limits);
+        swap(&mut *self.children.lock(), &mut other.children);
+        other.children_cpu_ms = self.children_cpu_ms.swap(other.children_cpu_ms, Relaxed);
     }
 
     /// Its entry in the family.
@@ -146,6 +203,14 @@ impl Process {
     #[must_use]
     pub fn action(&self, signal: u32) -> SigAction {
         self.actions.lock()[(signal - 1) as usize % 64]
+    }
+
+    /// Forgets handlers; what is ignored stays so.
+    pub fn reset_handlers(&self) {
+        for action in self.actions.lock().iter_mut() {
+            let handler = if action.is_handler() { SIG_DFL } else { action.handler };
+            *action = SigAction { handler, ..SigAction::default() };
+        }
     }
 
     /// Whether something is to be printed.
