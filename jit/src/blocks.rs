@@ -1,60 +1,99 @@
 //! Decoded blocks for the interpreter, kept by each thread.
 //!
 //! A block is a straight run of instructions on pages that are watched, used while what it was decoded from is the same
-//! ([`Origin`]).
+//! ([`crate::origin`]). Blocks lie behind each other in one store, which is emptied as a whole when it is full, and their
+//! counts apart from them: a cloned process that runs on writes few of the pages that it shares with its parent.
 
-use crate::origin::{Origin, WatchPage};
+use crate::origin::{self, Generation, WatchPage};
 use crate::pages::Pages;
 use crate::region::{NoRegion, fetch};
 use frontend_x86::decode::Insn;
-use frontend_x86::memory::GuestMemory;
+use frontend_x86::memory::{GuestAddr, GuestMemory};
 use iced_x86::FlowControl;
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::Range;
 
-/// Number of blocks kept.
-const SLOTS: usize = 1 << 12;
-/// Most instructions in one.
+/// Number of slots at first, and at most. There are four times as many whenever half of them would be in use.
+const SLOTS: (usize, usize) = (1 << 12, 1 << 16);
+/// Most instructions in one block.
 const LENGTH: usize = 32;
+/// Instructions in the store, and so bytes in it, at most 15 times as many.
+const STORED: usize = 1 << 16;
 
-/// See the module head.
-#[derive(Debug)]
-pub(crate) struct Block {
+/// A block.
+#[derive(Clone, Debug, Default)]
+struct Block {
     eip: u32,
-    pub(crate) insns: Box<[Insn]>,
-    origin: Origin,
-    /// The engine's count of changes when it was last seen to be current.
-    current_at: u64,
-    /// How often it was executed.
-    pub(crate) executions: u32,
+    /// Empty for a vacant slot.
+    insns: Range<u32>,
+    /// The bytes it was decoded from; empty if they changed meanwhile.
+    bytes: Range<u32>,
+    /// Its pages; twice the same if there is one.
+    seen: [Generation; 2],
+}
+
+/// What blocks refer to by ranges.
+#[derive(Debug)]
+struct Store {
+    insns: Vec<Insn>,
+    bytes: Vec<u8>,
 }
 
 /// The blocks of one thread in one engine.
 #[derive(Debug)]
 pub(crate) struct BlockCache {
     identity: u64,
-    slots: Box<[Option<Box<Block>>]>,
+    blocks: Box<[Block]>,
+    /// How often the block in the same place was executed.
+    executions: Box<[u32]>,
+    /// How many blocks were decoded since the store was empty.
+    decoded: usize,
+    store: Store,
 }
 
-/// What blocks are decoded from, and what tells whether they are current.
+/// A block that is current.
 #[derive(Debug)]
-pub(crate) struct Source<'a, M: GuestMemory> {
-    pub(crate) memory: &'a M,
-    pub(crate) pages: &'a Pages,
-    /// Grows with every change of a page, after the page's generation and before its bytes.
-    pub(crate) changes: &'a AtomicU64,
+pub(crate) struct Found<'a> {
+    pub(crate) insns: &'a [Insn],
+    /// How often it was executed before.
+    pub(crate) executions: &'a mut u32,
 }
 
 thread_local! {
     static CACHE: Cell<Option<Box<BlockCache>>> = const { Cell::new(None) };
 }
 
+/// The slot of a block among a power of two.
+const fn slot(eip: u32, slots: usize) -> usize {
+    (eip ^ eip >> 12) as usize & (slots - 1)
+}
+
+const fn range(r: &Range<u32>) -> Range<usize> {
+    r.start as usize..r.end as usize
+}
+
+/// The range from `start` to the end of a part of the store.
+fn since<T>(part: &[T], start: usize) -> Range<u32> {
+    let number = |n: usize| u32::try_from(n).expect("the store is bounded");
+    number(start)..number(part.len())
+}
+
 impl BlockCache {
+    fn new(identity: u64) -> Self {
+        Self {
+            identity,
+            blocks: vec![Block::default(); SLOTS.0].into(),
+            executions: vec![0; SLOTS.0].into(),
+            decoded: 0,
+            store: Store { insns: Vec::with_capacity(STORED), bytes: Vec::new() },
+        }
+    }
+
     /// This thread's cache for an engine.
     pub(crate) fn take(identity: u64) -> Box<Self> {
         match CACHE.take() {
             Some(cache) if cache.identity == identity => cache,
-            _ => Box::new(Self { identity, slots: (0..SLOTS).map(|_| None).collect() }),
+            _ => Box::new(Self::new(identity)),
         }
     }
 
@@ -66,49 +105,104 @@ impl BlockCache {
     /// The block at `eip`, decoded now if need be.
     pub(crate) fn block<M: GuestMemory>(
         &mut self,
-        source: &Source<'_, M>,
+        memory: &M,
+        pages: &Pages,
         eip: u32,
         watch: &mut WatchPage<'_>,
-    ) -> Result<&mut Block, NoRegion> {
-        let slot = &mut self.slots[(eip ^ eip >> 12) as usize & (SLOTS - 1)];
-        let changes = source.changes.load(Ordering::Acquire);
-        let current = slot.as_mut().filter(|b| b.eip == eip).is_some_and(|b| {
-            b.current_at == changes
-                || b.origin.is_current(source.pages)
-                || b.origin.is_unchanged(source.memory, watch)
-        });
-        if !current {
-            let executions = slot.as_ref().filter(|b| b.eip == eip).map_or(0, |b| b.executions / 2);
-            *slot = Some(Box::new(Block { executions, ..Block::decode(source, eip, watch)? }));
+    ) -> Result<Found<'_>, NoRegion> {
+        let mut at = slot(eip, self.blocks.len());
+        let block = &mut self.blocks[at];
+        let is_known = block.eip == eip && !block.insns.is_empty();
+        if !(is_known && origin::is_current(&block.seen, pages))
+            && !(is_known && self.store.is_unchanged(block, memory, watch))
+        {
+            let executions = if is_known { self.executions[at] / 2 } else { 0 };
+            self.make_room();
+            at = slot(eip, self.blocks.len());
+            self.blocks[at] = self.store.decode(memory, pages, eip, watch)?;
+            self.executions[at] = executions;
         }
-        let block = slot.as_mut().expect("just filled");
-        block.current_at = changes;
-        Ok(block)
+        let insns = &self.store.insns[range(&self.blocks[at].insns)];
+        Ok(Found { insns, executions: &mut self.executions[at] })
+    }
+
+    /// Makes room in the store and among the slots for another block.
+    fn make_room(&mut self) {
+        if self.store.is_full() {
+            self.store.clear();
+            self.blocks.fill(Block::default());
+            self.decoded = 0;
+        }
+        self.decoded += 1;
+        let now = self.blocks.len();
+        if self.decoded > now / 2 && now < SLOTS.1 {
+            let (mut blocks, mut executions) = (vec![Block::default(); now * 4], vec![0; now * 4]);
+            for (block, count) in self.blocks.iter_mut().zip(&self.executions) {
+                let at = slot(block.eip, now * 4);
+                (blocks[at], executions[at]) = (std::mem::take(block), *count);
+            }
+            (self.blocks, self.executions) = (blocks.into(), executions.into());
+        }
     }
 }
 
-impl Block {
+impl Store {
+    fn is_full(&self) -> bool {
+        self.insns.len() + LENGTH > STORED
+    }
+
+    fn clear(&mut self) {
+        self.insns.clear();
+        self.bytes.clear();
+    }
+
+    /// Whether a block would be decoded from the same bytes although its pages have changed.
+    fn is_unchanged<M: GuestMemory>(&self, block: &mut Block, memory: &M, watch: &mut WatchPage<'_>) -> bool {
+        let bytes = &self.bytes[range(&block.bytes)];
+        !bytes.is_empty()
+            && origin::renew(&mut block.seen, watch)
+            && origin::holds(memory, GuestAddr(block.eip), bytes)
+    }
+
     fn decode<M: GuestMemory>(
-        source: &Source<'_, M>,
+        &mut self,
+        memory: &M,
+        pages: &Pages,
         eip: u32,
         watch: &mut WatchPage<'_>,
-    ) -> Result<Self, NoRegion> {
-        let mut insns: Vec<Insn> = Vec::new();
-        let mut origin = Origin::default();
+    ) -> Result<Block, NoRegion> {
+        let starts = (self.insns.len(), self.bytes.len());
+        let mut seen: Option<[Generation; 2]> = None;
+        let mut note = |page: u32| {
+            if seen.is_some_and(|seen| seen.iter().any(|known| known.0 == page)) {
+                return true;
+            }
+            // 32 instructions of 15 bytes lie on two pages at most.
+            let Some(generation) = watch(page) else { return false };
+            seen = Some([seen.map_or((page, generation), |seen| seen[0]), (page, generation)]);
+            true
+        };
         let mut at = eip;
-        while insns.len() < LENGTH {
-            let insn = match fetch(source.memory, at, &mut |page| origin.note(page, watch)) {
+        while self.insns.len() < starts.0 + LENGTH {
+            let insn = match fetch(memory, at, &mut note) {
                 Ok(insn) => insn,
-                Err(reason) if insns.is_empty() => return Err(reason),
+                Err(reason) if self.insns.len() == starts.0 => return Err(reason),
                 Err(_) => break,
             };
-            insns.push(insn);
+            self.insns.push(insn);
             at = insn.next_eip();
             if insn.gate().is_some() || insn.raw().flow_control() != FlowControl::Next {
                 break;
             }
         }
-        origin.keep_bytes(source.memory, source.pages, std::iter::once((eip, at)));
-        Ok(Self { eip, insns: insns.into(), origin, current_at: 0, executions: 0 })
+        let seen = seen.expect("an instruction was fetched");
+        self.bytes.resize(starts.1 + at.wrapping_sub(eip) as usize, 0);
+        let bytes = &mut self.bytes[starts.1..];
+        let got = memory.fetch(GuestAddr(eip), bytes);
+        // Only what nobody changed between decoding and now is what was decoded.
+        if got != Ok(bytes.len()) || !origin::is_current(&seen, pages) {
+            self.bytes.truncate(starts.1);
+        }
+        Ok(Block { eip, insns: since(&self.insns, starts.0), bytes: since(&self.bytes, starts.1), seen })
     }
 }

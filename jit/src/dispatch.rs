@@ -1,6 +1,6 @@
 //! Between the tiers: enters translated code, interprets, compiles, and answers what either comes back with.
 
-use crate::blocks::{BlockCache, Source};
+use crate::blocks::BlockCache;
 use crate::clif::Environment;
 use crate::compile::{Code, Compiler};
 use crate::enter::{self, LeaveWord, OutOfLine, Running};
@@ -187,20 +187,20 @@ impl<M: GuestMemory> Jit<M> {
         blocks: &mut BlockCache,
         translates: bool,
     ) -> Step {
-        let source = Source { memory: &*self.memory, pages: &self.pages, changes: &self.changes };
-        let Ok(block) = blocks.block(&source, cpu.eip, &mut |page| self.watch(page)) else {
+        let mut watch = |page| self.watch(page);
+        let Ok(block) = blocks.block(&*self.memory, &self.pages, cpu.eip, &mut watch) else {
             return self.interpret_one(cpu);
         };
-        block.executions = block.executions.saturating_add(1);
-        if translates && block.executions >= self.options.hot_threshold {
+        *block.executions = block.executions.saturating_add(1);
+        if translates && *block.executions >= self.options.hot_threshold {
             match self.translate(thread, cpu.eip) {
                 Ok(()) => return None,
                 // Tried again after as many executions.
-                Err(_) => block.executions = 0,
+                Err(_) => *block.executions = 0,
             }
         }
         let changes = self.changes.load(Ordering::Relaxed);
-        for insn in &block.insns {
+        for insn in block.insns {
             match interp::step(cpu, &*self.memory, insn) {
                 StepResult::Next => {}
                 StepResult::Moved => return None,

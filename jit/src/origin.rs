@@ -11,14 +11,16 @@ use std::sync::Arc;
 /// Has a page watched; its generation from before, or `None` where that cannot be.
 pub(crate) type WatchPage<'a> = dyn FnMut(u32) -> Option<u32> + 'a;
 
+/// A page, and its generation from before bytes were read from it.
+pub(crate) type Generation = (u32, u32);
+
 /// Consecutive bytes of code.
 type Run = (GuestAddr, Box<[u8]>);
 
 /// See the module head.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origin {
-    /// Pages with their generations.
-    seen: Vec<(u32, u32)>,
+    seen: Vec<Generation>,
     /// Empty if something changed while they were read.
     bytes: Arc<[Run]>,
 }
@@ -26,7 +28,7 @@ pub(crate) struct Origin {
 impl Origin {
     /// Has a page watched unless it was already. False: it cannot be.
     pub(crate) fn note(&mut self, page: u32, watch: &mut WatchPage<'_>) -> bool {
-        if self.seen.iter().any(|seen| seen.0 == page) {
+        if self.seen.iter().any(|known| known.0 == page) {
             return true;
         }
         let generation = watch(page);
@@ -52,22 +54,32 @@ impl Origin {
     }
 
     /// Whether nothing has changed since.
-    #[inline]
     pub(crate) fn is_current(&self, pages: &Pages) -> bool {
-        self.seen.iter().all(|&(page, generation)| pages.now(page) == generation)
+        is_current(&self.seen, pages)
     }
 
     /// Whether the bytes are still the same, although pages may have changed; they are watched again, with their
     /// generations from before the comparison.
     pub(crate) fn is_unchanged<M: GuestMemory>(&mut self, memory: &M, watch: &mut WatchPage<'_>) -> bool {
         !self.bytes.is_empty()
-            && self.seen.iter_mut().all(|(page, seen)| watch(*page).map(|now| *seen = now).is_some())
+            && renew(&mut self.seen, watch)
             && self.bytes.iter().all(|(at, bytes)| holds(memory, *at, bytes))
     }
 }
 
+/// Has pages watched again. False: one cannot be.
+pub(crate) fn renew(seen: &mut [Generation], watch: &mut WatchPage<'_>) -> bool {
+    seen.iter_mut().all(|(page, known)| watch(*page).map(|now| *known = now).is_some())
+}
+
+/// Whether none of these pages has changed.
+#[inline]
+pub(crate) fn is_current(seen: &[Generation], pages: &Pages) -> bool {
+    seen.iter().all(|&(page, generation)| pages.now(page) == generation)
+}
+
 /// Whether these bytes of code lie at `at`.
-fn holds<M: GuestMemory>(memory: &M, mut at: GuestAddr, bytes: &[u8]) -> bool {
+pub(crate) fn holds<M: GuestMemory>(memory: &M, mut at: GuestAddr, bytes: &[u8]) -> bool {
     let mut buffer = [0; 64];
     bytes.chunks(buffer.len()).all(|part| {
         let now = &mut buffer[..part.len()];
