@@ -2,7 +2,8 @@
 //!
 //! Each thread has a [`Waiter`]. `interrupt` sets its `pending` word and sends the interrupt signal; the waits enter
 //! the kernel through `sys::cancel`, which loses neither. The interrupt is consumed by the call that answers
-//! `Interrupted`. A signal for something else only makes the wait begin again, with the same absolute deadline.
+//! `Interrupted`. A signal for something else only makes the wait begin again, with the same absolute deadline. As on
+//! Linux, what need not wait is not interrupted: a pending interrupt stays so while what is waited for is there.
 //!
 //! [`inside`] counts how deep the thread is in the PAL, for `exception`: an interrupt that arrives while it is 0 is
 //! dispatched at once, else it stays pending.
@@ -234,6 +235,59 @@ pub(crate) fn syscall(number: libc::c_long, args: [usize; 6]) -> Result<usize, E
     })
 }
 
+/// Makes a system call that waits for nobody; what is pending stays so.
+///
+/// # Errors
+/// Those of the system call, without EINTR.
+pub(crate) fn prompt(number: libc::c_long, args: [usize; 6]) -> Result<usize, Errno> {
+    loop {
+        match once(number, args) {
+            Err(Errno::INTR) => {}
+            other => return other,
+        }
+    }
+}
+
+/// Makes a system call once; what is pending stays so.
+///
+/// # Errors
+/// Those of the system call; EINTR where a signal came while it waited.
+fn once(number: libc::c_long, args: [usize; 6]) -> Result<usize, Errno> {
+    static NOTHING: AtomicU32 = AtomicU32::new(0);
+    // SAFETY: as for `syscall`.
+    #[expect(unsafe_code, reason = "a system call by its number, into caller memory")]
+    asleep(|| unsafe { cancel::syscall(&NOTHING, number, args) })
+}
+
+/// Makes a system call on a descriptor that may block in the kernel, interruptibly where it does.
+///
+/// # Errors
+/// Those of the system call; EINTR as for [`syscall`].
+pub(crate) fn transfer(
+    fd: BorrowedFd<'_>,
+    events: i16,
+    number: libc::c_long,
+    args: [usize; 6],
+) -> Result<usize, Errno> {
+    let is_pending = MINE.with(|mine| mine.0.pending.load(Ordering::SeqCst) != 0);
+    // Should somebody else take what was ready, the call waits until the next signal at the longest.
+    if is_pending && is_ready(&mut [pollfd(fd, events)]) {
+        match once(number, args) {
+            Err(Errno::INTR) => {}
+            other => return other,
+        }
+    }
+    syscall(number, args)
+}
+
+/// Whether one of the descriptors has events now; those are filled in.
+pub(crate) fn is_ready(fds: &mut [libc::pollfd]) -> bool {
+    let now = timespec(0);
+    let args =
+        [fds.as_mut_ptr().expose_provenance(), fds.len(), (&raw const now).expose_provenance(), 0, 8, 0];
+    prompt(libc::SYS_ppoll, args).is_ok_and(|ready| ready > 0)
+}
+
 /// The monotonic clock in nanoseconds.
 #[must_use]
 pub(crate) fn now() -> u64 {
@@ -258,7 +312,7 @@ pub(crate) fn pollfd(fd: BorrowedFd<'_>, events: i16) -> libc::pollfd {
 /// Returns how many descriptors have events; 0 at the deadline. With no descriptors it sleeps.
 ///
 /// # Errors
-/// `Interrupted`, also at once where an interrupt is pending; `NoMemory`.
+/// `Interrupted`, also at once where an interrupt is pending and there are no events; `NoMemory`.
 pub(crate) fn poll(fds: &mut [libc::pollfd], deadline: u64) -> Result<usize, PalError> {
     MINE.with(|mine| {
         loop {
@@ -270,6 +324,9 @@ pub(crate) fn poll(fds: &mut [libc::pollfd], deadline: u64) -> Result<usize, Pal
             let result = asleep(|| unsafe { cancel::syscall(&mine.0.pending, libc::SYS_ppoll, args) });
             match result {
                 Ok(ready) => return Ok(ready),
+                Err(Errno::INTR) if is_ready(fds) => {
+                    return Ok(fds.iter().filter(|fd| fd.revents != 0).count());
+                }
                 Err(Errno::INTR) if mine.0.take() => return Err(PalError::Interrupted),
                 Err(Errno::INTR) => {}
                 Err(Errno::NOMEM) => return Err(PalError::NoMemory),

@@ -95,6 +95,7 @@ pub(crate) const CASES: &[Case] = &[
     with("vfork_many", "vfork", &["many"]),
     Case { this_host_only: true, ..with("vfork_alarms", "vfork", &["alarms"]) },
     case("signals"),
+    case("interrupted"),
     case("signal_context"),
     case("signal_stack"),
     case("signal_child"),

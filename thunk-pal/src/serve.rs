@@ -45,7 +45,7 @@ pub(crate) fn gate(layer: &'static Layer, thread: &mut Thread, number: u16) -> A
             Ok(frame) => match special::serve(layer, thread, info, &frame) {
                 Some(special::Served::End) => return After::End,
                 Some(special::Served::Result(result)) => result,
-                None => interruptible(thread, info, || generic(layer, info.number, &frame)),
+                None => interruptible(thread, || generic(layer, info.number, &frame)),
             },
         };
     trace(layer, thread, info, result);
@@ -53,14 +53,9 @@ pub(crate) fn gate(layer: &'static Layer, thread: &mut Thread, number: u16) -> A
     After::Continue
 }
 
-/// Makes a call that an interrupt may end; one that came before the call ends it at once.
-pub(crate) fn interruptible(thread: &Thread, info: &CallInfo, call: impl FnOnce() -> PalResult) -> PalResult {
-    if !info.errors.contains(&PalError::Interrupted) {
-        return call();
-    }
-    if thread.signals.seen.swap(false, Ordering::AcqRel) {
-        return Err(PalError::Interrupted);
-    }
+/// Makes a call that an interrupt may end. One that came before the call is pending in the layer below, or will be
+/// dispatched on the way back to the application.
+pub(crate) fn interruptible(thread: &Thread, call: impl FnOnce() -> PalResult) -> PalResult {
     let result = call();
     if result == Err(PalError::Interrupted) {
         thread.signals.seen.store(false, Ordering::Release);

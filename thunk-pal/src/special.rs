@@ -60,7 +60,7 @@ pub(crate) fn serve(
         "ThreadSetTlsBase" => set_tls(thread, frame),
         "ProcessCreate" => create_process(layer, frame),
         "ProcessClone" => clone_process(layer, thread, frame),
-        "WaitOnWord" => wait_on_word(layer, thread, info, frame),
+        "WaitOnWord" => wait_on_word(layer, thread, frame),
         "WakeWord" => wake_word(layer, frame),
         _ => return None,
     };
@@ -289,11 +289,11 @@ fn word_address(layer: &Layer, at: u32) -> Result<usize, PalError> {
     Ok(usize::try_from(layer.window.base.host(at)).expect("a 64-bit host"))
 }
 
-fn wait_on_word(layer: &Layer, thread: &Thread, info: &CallInfo, frame: &Frame<'_>) -> PalResult {
+fn wait_on_word(layer: &Layer, thread: &Thread, frame: &Frame<'_>) -> PalResult {
     let Some(group) = layer.groups.word_wait else { return Err(PalError::NotSupported) };
     let word = word_address(layer, frame.slot(0))?;
     let deadline = u64::from(frame.slot(3)) << 32 | u64::from(frame.slot(2));
-    interruptible(thread, info, || group.wait_on_word(crate::guest::word(word), frame.slot(1), deadline))
+    interruptible(thread, || group.wait_on_word(crate::guest::word(word), frame.slot(1), deadline))
 }
 
 fn wake_word(layer: &Layer, frame: &Frame<'_>) -> PalResult {

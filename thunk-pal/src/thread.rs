@@ -4,7 +4,7 @@ use crate::layer::Layer;
 use crate::serve::{self, After};
 use crate::upcall;
 use core::cell::Cell;
-use frontend_x86::engine::Exit;
+use frontend_x86::engine::{Exception as Cpu, Exit};
 use frontend_x86::state::{CpuState, ThreadBlock};
 use pal_abi::flags::mode;
 use std::sync::Mutex;
@@ -45,6 +45,10 @@ impl UpcallStack {
         esp.wrapping_sub(self.base) <= self.size
     }
 }
+
+/// The vector of a system call in app mode, and the length of its instruction.
+pub(crate) const SYSTEM_CALL: u8 = 0x80;
+const SYSTEM_CALL_BYTES: u32 = 2;
 
 /// A guest thread, owned by the host thread that runs it.
 #[derive(Debug)]
@@ -102,6 +106,13 @@ impl Thread {
         self.signals.in_app.store(false, Ordering::SeqCst);
         match exit {
             Exit::Gate(number) => return serve::gate(layer, self, number) == After::End,
+            // An interrupt that came first is dispatched first, as if it had come before the instruction: a call that need
+            // not wait is never interrupted.
+            Exit::Exception(Cpu::Software(SYSTEM_CALL))
+                if app && self.signals.seen.load(Ordering::SeqCst) =>
+            {
+                self.cpu.eip = self.cpu.eip.wrapping_sub(SYSTEM_CALL_BYTES);
+            }
             Exit::Exception(exception) => upcall::exception(layer, self, exception),
             Exit::Interrupted => self.signals.interrupt.store(0, Ordering::Release),
             Exit::EngineFailure(why) => {

@@ -7,7 +7,7 @@
 use crate::context;
 use crate::image::GATE_PAGE;
 use crate::layer::{Layer, describe, print};
-use crate::thread::Thread;
+use crate::thread::{SYSTEM_CALL, Thread};
 use frontend_x86::decode::Insn;
 use frontend_x86::engine::Exception as Cpu;
 use frontend_x86::memory::{Access, FaultKind, GuestAddr, GuestMemory};
@@ -54,7 +54,7 @@ fn record(e: Cpu, libos_mode: bool) -> Exception {
         Cpu::Math => (exception::FLOAT, 16, 0, 0, 0),
         Cpu::Alignment => (exception::ALIGNMENT, 17, 0, 0, 0),
         Cpu::Simd => (exception::FLOAT, 19, 0, 0, 0),
-        Cpu::Software(0x80) if !libos_mode => (exception::RAW_SYSCALL, 0x80, 0, 0, 0),
+        Cpu::Software(SYSTEM_CALL) if !libos_mode => (exception::RAW_SYSCALL, 0x80, 0, 0, 0),
         // User mode may call only the gates that the kernel opened; the error code names the gate. SDM vol. 2, "INT n".
         Cpu::Software(n) => (exception::ILLEGAL, 13, u32::from(n) * 8 + 2, 0, 0),
     };
@@ -70,7 +70,7 @@ fn record(e: Cpu, libos_mode: bool) -> Exception {
 /// Delivers an exception of the processor.
 pub(crate) fn exception(layer: &Layer, thread: &mut Thread, e: Cpu) {
     if let Cpu::Software(n) = e
-        && (n != 0x80 || thread.mode == mode::LIBOS)
+        && (n != SYSTEM_CALL || thread.mode == mode::LIBOS)
     {
         // It becomes a fault: EIP goes back to the two-byte instruction.
         thread.cpu.eip = thread.cpu.eip.wrapping_sub(2);

@@ -24,10 +24,12 @@ pub(crate) fn lock(handle: Handle, what: u32, range: InOut<'_, LockRange>, size:
     let fd = number(node.fd);
     match what {
         op::TRY | op::WAIT => {
-            let command = if what == op::WAIT { libc::F_OFD_SETLKW } else { libc::F_OFD_SETLK };
             let lock = host_lock(&wanted)?;
-            let args = [fd, command.cast_unsigned() as usize, (&raw const lock).expose_provenance(), 0, 0, 0];
-            wait::syscall(libc::SYS_fcntl, args).map_err(lock_error)?;
+            let args = |command: i32| {
+                [fd, command.cast_unsigned() as usize, (&raw const lock).expose_provenance(), 0, 0, 0]
+            };
+            let waiting = (what == op::WAIT).then(|| args(libc::F_OFD_SETLKW));
+            take(libc::SYS_fcntl, args(libc::F_OFD_SETLK), waiting)?;
         }
         op::TEST => {
             if wanted.kind == kind::UNLOCKED {
@@ -35,25 +37,33 @@ pub(crate) fn lock(handle: Handle, what: u32, range: InOut<'_, LockRange>, size:
             }
             let mut lock = host_lock(&wanted)?;
             let command = libc::F_OFD_GETLK.cast_unsigned() as usize;
-            wait::syscall(libc::SYS_fcntl, [fd, command, (&raw mut lock).expose_provenance(), 0, 0, 0])
+            wait::prompt(libc::SYS_fcntl, [fd, command, (&raw mut lock).expose_provenance(), 0, 0, 0])
                 .map_err(lock_error)?;
             user::write_inout(range, found(&lock, wanted))?;
         }
         _ if what & !op::WAIT == op::WHOLE => {
-            let mut operation = match wanted.kind {
+            let operation = match wanted.kind {
                 kind::READ => libc::LOCK_SH,
                 kind::WRITE => libc::LOCK_EX,
                 _ => libc::LOCK_UN,
             };
-            if what & op::WAIT == 0 {
-                operation |= libc::LOCK_NB;
-            }
-            wait::syscall(libc::SYS_flock, [fd, operation.cast_unsigned() as usize, 0, 0, 0, 0])
-                .map_err(lock_error)?;
+            let args = |operation: i32| [fd, operation.cast_unsigned() as usize, 0, 0, 0, 0];
+            let waiting = (what & op::WAIT != 0).then(|| args(operation));
+            take(libc::SYS_flock, args(operation | libc::LOCK_NB), waiting)?;
         }
         _ => return Err(PalError::Invalid),
     }
     Ok(Status::Ok)
+}
+
+/// Takes a lock by a call that does not wait, and where it is held, by one that does.
+fn take(number: libc::c_long, trying: [usize; 6], waiting: Option<[usize; 6]>) -> Result<(), PalError> {
+    match (wait::prompt(number, trying), waiting) {
+        (Err(Errno::AGAIN | Errno::ACCESS), Some(args)) => wait::syscall(number, args),
+        (tried, _) => tried,
+    }
+    .map(drop)
+    .map_err(lock_error)
 }
 
 fn lock_error(errno: Errno) -> PalError {

@@ -1,4 +1,4 @@
-//! Transfers between descriptors and caller memory, interruptible; the kernel checks the addresses.
+//! Transfers between descriptors and caller memory, interruptible where they wait; the kernel checks the addresses.
 
 use std::os::fd::BorrowedFd;
 
@@ -17,14 +17,18 @@ use crate::wait;
 const TRANSFER_MAX: usize = 0x7fff_f000;
 const RWF_APPEND: usize = 0x10;
 
-/// `read`.
-pub(crate) fn read(fd: BorrowedFd<'_>, buf: Buffer) -> Result<usize, Errno> {
-    wait::syscall(libc::SYS_read, [number(fd), buf.addr, buf.len.min(TRANSFER_MAX), 0, 0, 0])
+fn whole(fd: BorrowedFd<'_>, buf: Buffer) -> [usize; 6] {
+    [number(fd), buf.addr, buf.len.min(TRANSFER_MAX), 0, 0, 0]
 }
 
-/// `write`.
+/// `read` of a descriptor that never blocks.
+fn read(fd: BorrowedFd<'_>, buf: Buffer) -> Result<usize, Errno> {
+    wait::prompt(libc::SYS_read, whole(fd, buf))
+}
+
+/// `write` to a descriptor that never blocks.
 pub(crate) fn write(fd: BorrowedFd<'_>, buf: Buffer) -> Result<usize, Errno> {
-    wait::syscall(libc::SYS_write, [number(fd), buf.addr, buf.len.min(TRANSFER_MAX), 0, 0, 0])
+    wait::prompt(libc::SYS_write, whole(fd, buf))
 }
 
 fn offset(offset: u64) -> Result<usize, Errno> {
@@ -38,19 +42,19 @@ fn offset(offset: u64) -> Result<usize, Errno> {
 /// `pread`.
 pub(crate) fn read_at(fd: BorrowedFd<'_>, buf: Buffer, at: u64) -> Result<usize, Errno> {
     let at = offset(at)?;
-    wait::syscall(libc::SYS_pread64, [number(fd), buf.addr, buf.len.min(TRANSFER_MAX), at, 0, 0])
+    wait::prompt(libc::SYS_pread64, [number(fd), buf.addr, buf.len.min(TRANSFER_MAX), at, 0, 0])
 }
 
 /// `pwrite`.
 pub(crate) fn write_at(fd: BorrowedFd<'_>, buf: Buffer, at: u64) -> Result<usize, Errno> {
     let at = offset(at)?;
-    wait::syscall(libc::SYS_pwrite64, [number(fd), buf.addr, buf.len.min(TRANSFER_MAX), at, 0, 0])
+    wait::prompt(libc::SYS_pwrite64, [number(fd), buf.addr, buf.len.min(TRANSFER_MAX), at, 0, 0])
 }
 
 /// `pwritev2` with `RWF_APPEND`; ENOSYS where the host lacks it.
 pub(crate) fn append(fd: BorrowedFd<'_>, buf: Buffer) -> Result<usize, Errno> {
     let iov = [buf.addr, buf.len.min(TRANSFER_MAX)];
-    wait::syscall(libc::SYS_pwritev2, [number(fd), iov.as_ptr().expose_provenance(), 1, 0, 0, RWF_APPEND])
+    wait::prompt(libc::SYS_pwritev2, [number(fd), iov.as_ptr().expose_provenance(), 1, 0, 0, RWF_APPEND])
 }
 
 /// The ABI's error for a failed transfer.
@@ -104,10 +108,10 @@ pub(crate) fn write_waiting(
 /// Reads from a descriptor somebody else set up: it may block in the kernel, where an interrupt ends it.
 pub(crate) fn read_foreign(fd: BorrowedFd<'_>, buf: Buffer, nonblocking: bool) -> Result<Transfer, PalError> {
     loop {
-        if nonblocking && !wait::ready(fd, libc::POLLIN, 0)? {
+        if nonblocking && !wait::is_ready(&mut [wait::pollfd(fd, libc::POLLIN)]) {
             return Err(PalError::WouldBlock);
         }
-        match read(fd, buf) {
+        match wait::transfer(fd, libc::POLLIN, libc::SYS_read, whole(fd, buf)) {
             // Whoever shares the description made it non-blocking.
             Err(Errno::AGAIN) if !nonblocking => wait::ready(fd, libc::POLLIN, NEVER).map(drop)?,
             other => return other.map(|done| Transfer::read(done, buf.len)).map_err(file_transfer_error),
@@ -122,10 +126,10 @@ pub(crate) fn write_foreign(
     nonblocking: bool,
 ) -> Result<Transfer, PalError> {
     loop {
-        if nonblocking && !wait::ready(fd, libc::POLLOUT, 0)? {
+        if nonblocking && !wait::is_ready(&mut [wait::pollfd(fd, libc::POLLOUT)]) {
             return Err(PalError::WouldBlock);
         }
-        match write(fd, buf) {
+        match wait::transfer(fd, libc::POLLOUT, libc::SYS_write, whole(fd, buf)) {
             Err(Errno::AGAIN) if !nonblocking => wait::ready(fd, libc::POLLOUT, NEVER).map(drop)?,
             other => return other.map(Transfer::of).map_err(file_transfer_error),
         }
