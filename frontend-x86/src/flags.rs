@@ -1,7 +1,6 @@
 //! The six arithmetic flags, kept as the operation they follow from and computed only where something reads them.
 //!
-//! For ADD and ADC, SUB and SBB alike the carries can be had from operands and result without the carry-in:
-//! carry-out of ADD is `(a & b) | ((a | b) & !r)`, borrow of SUB is `(!a & b) | (!(a ^ b) & r)`, taken at the top bit.
+//! For ADC and SBB the carries can be had from operands and result without the carry-in: carry-out of ADC is `(a & b) | ((a | b) & !r)`, borrow of SBB is `(!a & b) | (!(a ^ b) & r)`, taken at the top bit.
 //! Where the manual calls a flag undefined, the rules give what AMD's Zen 3 gives where that is cheap (docs/COVERAGE.md).
 
 use crate::emit::Width;
@@ -118,9 +117,9 @@ pub enum FlagRule {
     /// `a` holds the EFLAGS bits themselves.
     #[default]
     Raw,
-    /// r = a + b (+ carry).
+    /// r = a + b. `r` itself is not looked at: it need not be recorded.
     Add,
-    /// r = a − b (− borrow); CMP, NEG with a = 0.
+    /// r = a − b; CMP, NEG with a = 0. `r` itself is not looked at.
     Sub,
     /// Bitwise result r; CF = OF = 0; AF = 0 here (undefined in the manual, 0 on this hardware).
     Logic,
@@ -136,10 +135,14 @@ pub enum FlagRule {
     Sar,
     /// Product; `r` = low half, `b` ≠ 0 sets CF and OF.
     Mul,
+    /// r = a + b + CF.
+    Adc,
+    /// r = a − b − CF.
+    Sbb,
 }
 
 impl FlagRule {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Raw,
         Self::Add,
         Self::Sub,
@@ -150,6 +153,8 @@ impl FlagRule {
         Self::Shr,
         Self::Sar,
         Self::Mul,
+        Self::Adc,
+        Self::Sbb,
     ];
 
     fn from_code(code: u32) -> Self {
@@ -169,7 +174,7 @@ pub struct LazyFlags {
     pub a: u32,
     /// Second operand, zero-extended.
     pub b: u32,
-    /// Result, zero-extended.
+    /// Result, zero-extended, where the rule looks at it.
     pub r: u32,
 }
 
@@ -202,6 +207,17 @@ impl LazyFlags {
         Width::from_code(self.kind >> 8)
     }
 
+    /// The result of the operation, where the rule is not `Raw`.
+    #[inline]
+    fn result(self) -> u32 {
+        let all = u32::MAX >> (32 - self.width().bits());
+        match self.rule() {
+            FlagRule::Add => self.a.wrapping_add(self.b) & all,
+            FlagRule::Sub => self.a.wrapping_sub(self.b) & all,
+            _ => self.r,
+        }
+    }
+
     /// Carry, where the rule is not `Raw`.
     #[inline]
     fn carry(self) -> bool {
@@ -210,9 +226,10 @@ impl LazyFlags {
         let top = w.bits() - 1;
         match self.rule() {
             FlagRule::Raw | FlagRule::Logic => false,
-            FlagRule::Add => bit((a & b) | ((a | b) & !r), top),
-            // Without a borrow-in this is a < b; SBB records the same rule, so the general form is used.
-            FlagRule::Sub => bit((!a & b) | (!(a ^ b) & r), top),
+            FlagRule::Add => self.result() < a,
+            FlagRule::Sub => a < b,
+            FlagRule::Adc => bit((a & b) | ((a | b) & !r), top),
+            FlagRule::Sbb => bit((!a & b) | (!(a ^ b) & r), top),
             FlagRule::Inc | FlagRule::Dec => bit(b, 0),
             FlagRule::Shl => b <= w.bits() && bit(a, w.bits() - b),
             FlagRule::Shr => b <= w.bits() && bit(a, b - 1),
@@ -225,12 +242,12 @@ impl LazyFlags {
     #[inline]
     fn overflow(self) -> bool {
         let w = self.width();
-        let (a, b, r) = (self.a, self.b, self.r);
+        let (a, b, r) = (self.a, self.b, self.result());
         let top = w.bits() - 1;
         match self.rule() {
             FlagRule::Raw | FlagRule::Logic | FlagRule::Sar => false,
-            FlagRule::Add => bit((a ^ r) & (b ^ r), top),
-            FlagRule::Sub => bit((a ^ b) & (a ^ r), top),
+            FlagRule::Add | FlagRule::Adc => bit((a ^ r) & (b ^ r), top),
+            FlagRule::Sub | FlagRule::Sbb => bit((a ^ b) & (a ^ r), top),
             FlagRule::Inc => r == 1 << top,
             FlagRule::Dec => r == (1 << top) - 1,
             FlagRule::Shl => b <= w.bits() && self.carry() != bit(r, top),
@@ -243,7 +260,9 @@ impl LazyFlags {
     fn adjust(self) -> bool {
         match self.rule() {
             FlagRule::Raw | FlagRule::Logic | FlagRule::Mul => false,
-            FlagRule::Add | FlagRule::Sub => bit(self.a ^ self.b ^ self.r, 4),
+            FlagRule::Add | FlagRule::Sub | FlagRule::Adc | FlagRule::Sbb => {
+                bit(self.a ^ self.b ^ self.result(), 4)
+            }
             FlagRule::Inc => self.r & 15 == 0,
             FlagRule::Dec => self.r & 15 == 15,
             FlagRule::Shl | FlagRule::Shr | FlagRule::Sar => true,
@@ -252,12 +271,12 @@ impl LazyFlags {
 
     #[inline]
     fn sign(self) -> bool {
-        bit(self.r, self.width().bits() - 1)
+        bit(self.result(), self.width().bits() - 1)
     }
 
     #[inline]
     fn parity(self) -> bool {
-        (self.r & 0xff).count_ones().is_multiple_of(2)
+        (self.result() & 0xff).count_ones().is_multiple_of(2)
     }
 
     /// All six flags at their EFLAGS positions.
@@ -270,7 +289,7 @@ impl LazyFlags {
         flag(self.carry(), CF)
             | flag(self.parity(), PF)
             | flag(self.adjust(), AF)
-            | flag(self.r == 0, ZF)
+            | flag(self.result() == 0, ZF)
             | flag(self.sign(), SF)
             | flag(self.overflow(), OF)
     }
@@ -286,7 +305,7 @@ impl LazyFlags {
             Flag::Cf => self.carry(),
             Flag::Pf => self.parity(),
             Flag::Af => self.adjust(),
-            Flag::Zf => self.r == 0,
+            Flag::Zf => self.result() == 0,
             Flag::Sf => self.sign(),
             Flag::Of => self.overflow(),
         }
@@ -336,8 +355,12 @@ mod tests {
             for a in 0..=255u32 {
                 for b in 0..=255u32 {
                     let r = (a + b + carry) & 0xff;
-                    let flags = LazyFlags::new(FlagRule::Add, Width::B8, a, b, r);
+                    let flags = LazyFlags::new(FlagRule::Adc, Width::B8, a, b, r);
                     assert_eq!(flags.get(Flag::Cf), a + b + carry > 255, "{a} + {b} + {carry}");
+                    if carry == 0 {
+                        let plain = LazyFlags::new(FlagRule::Add, Width::B8, a, b, 0);
+                        assert_eq!(plain.bits(), flags.bits(), "{a} + {b}");
+                    }
                 }
             }
         }

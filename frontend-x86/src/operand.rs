@@ -24,6 +24,14 @@ pub struct Address {
     pub size16: bool,
 }
 
+impl Address {
+    /// Whether the offset is what the base register holds.
+    #[must_use]
+    pub const fn is_its_base(&self) -> bool {
+        self.base.is_some() && self.index.is_none() && self.displacement == 0 && !self.size16
+    }
+}
+
 /// An operand's place. `Mem` holds a linear address that was computed once.
 #[derive(Clone, Copy, Debug)]
 pub enum Place<I> {

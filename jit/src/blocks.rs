@@ -13,18 +13,17 @@ use iced_x86::FlowControl;
 use std::cell::Cell;
 use std::ops::Range;
 
-/// Number of slots at first, and at most. There are four times as many whenever half of them would be in use.
-const SLOTS: (usize, usize) = (1 << 12, 1 << 16);
+/// Number of slots, a power of two.
+const SLOTS: usize = 1 << 16;
 /// Most instructions in one block.
 const LENGTH: usize = 32;
-/// Instructions in the store, and so bytes in it, at most 15 times as many.
+/// Instructions in the store, and so blocks at most, and bytes at most 15 times as many.
 const STORED: usize = 1 << 16;
 
 /// A block.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Block {
     eip: u32,
-    /// Empty for a vacant slot.
     insns: Range<u32>,
     /// The bytes it was decoded from; empty if they changed meanwhile.
     bytes: Range<u32>,
@@ -32,9 +31,10 @@ struct Block {
     seen: [Generation; 2],
 }
 
-/// What blocks refer to by ranges.
+/// Blocks, and what they refer to by ranges. Their memory comes with their use.
 #[derive(Debug)]
 struct Store {
+    blocks: Vec<Block>,
     insns: Vec<Insn>,
     bytes: Vec<u8>,
 }
@@ -43,11 +43,10 @@ struct Store {
 #[derive(Debug)]
 pub(crate) struct BlockCache {
     identity: u64,
-    blocks: Box<[Block]>,
-    /// How often the block in the same place was executed.
-    executions: Box<[u32]>,
-    /// How many blocks were decoded since the store was empty.
-    decoded: usize,
+    /// Where blocks are in the store, from 1; 0 for a vacant slot.
+    slots: Box<[u32]>,
+    /// How often the block in the same place of the store was executed.
+    executions: Vec<u32>,
     store: Store,
 }
 
@@ -63,9 +62,8 @@ thread_local! {
     static CACHE: Cell<Option<Box<BlockCache>>> = const { Cell::new(None) };
 }
 
-/// The slot of a block among a power of two.
-const fn slot(eip: u32, slots: usize) -> usize {
-    (eip ^ eip >> 12) as usize & (slots - 1)
+const fn slot(eip: u32) -> usize {
+    (eip ^ eip >> 16) as usize & (SLOTS - 1)
 }
 
 const fn range(r: &Range<u32>) -> Range<usize> {
@@ -82,10 +80,13 @@ impl BlockCache {
     fn new(identity: u64) -> Self {
         Self {
             identity,
-            blocks: vec![Block::default(); SLOTS.0].into(),
-            executions: vec![0; SLOTS.0].into(),
-            decoded: 0,
-            store: Store { insns: Vec::with_capacity(STORED), bytes: Vec::new() },
+            slots: vec![0; SLOTS].into(),
+            executions: Vec::with_capacity(STORED),
+            store: Store {
+                blocks: Vec::with_capacity(STORED),
+                insns: Vec::with_capacity(STORED),
+                bytes: Vec::with_capacity(STORED * 4),
+            },
         }
     }
 
@@ -110,39 +111,28 @@ impl BlockCache {
         eip: u32,
         watch: &mut WatchPage<'_>,
     ) -> Result<Found<'_>, NoRegion> {
-        let mut at = slot(eip, self.blocks.len());
-        let block = &mut self.blocks[at];
-        let is_known = block.eip == eip && !block.insns.is_empty();
-        if !(is_known && origin::is_current(&block.seen, pages))
-            && !(is_known && self.store.is_unchanged(block, memory, watch))
-        {
-            let executions = if is_known { self.executions[at] / 2 } else { 0 };
-            self.make_room();
-            at = slot(eip, self.blocks.len());
-            self.blocks[at] = self.store.decode(memory, pages, eip, watch)?;
-            self.executions[at] = executions;
-        }
-        let insns = &self.store.insns[range(&self.blocks[at].insns)];
-        Ok(Found { insns, executions: &mut self.executions[at] })
-    }
-
-    /// Makes room in the store and among the slots for another block.
-    fn make_room(&mut self) {
-        if self.store.is_full() {
-            self.store.clear();
-            self.blocks.fill(Block::default());
-            self.decoded = 0;
-        }
-        self.decoded += 1;
-        let now = self.blocks.len();
-        if self.decoded > now / 2 && now < SLOTS.1 {
-            let (mut blocks, mut executions) = (vec![Block::default(); now * 4], vec![0; now * 4]);
-            for (block, count) in self.blocks.iter_mut().zip(&self.executions) {
-                let at = slot(block.eip, now * 4);
-                (blocks[at], executions[at]) = (std::mem::take(block), *count);
+        let place = self.slots[slot(eip)] as usize;
+        let known = place.checked_sub(1).filter(|&at| self.store.blocks[at].eip == eip);
+        let at = match known {
+            Some(at) if origin::is_current(&self.store.blocks[at].seen, pages) => at,
+            Some(at) if self.store.is_unchanged(at, memory, watch) => at,
+            _ => {
+                let executions = known.map_or(0, |at| self.executions[at] / 2);
+                if self.store.is_full() {
+                    self.store.clear();
+                    self.executions.clear();
+                    self.slots.fill(0);
+                }
+                let block = self.store.decode(memory, pages, eip, watch)?;
+                self.store.blocks.push(block);
+                self.executions.push(executions);
+                let count = self.executions.len();
+                self.slots[slot(eip)] = u32::try_from(count).expect("the store is bounded");
+                count - 1
             }
-            (self.blocks, self.executions) = (blocks.into(), executions.into());
-        }
+        };
+        let insns = &self.store.insns[range(&self.store.blocks[at].insns)];
+        Ok(Found { insns, executions: &mut self.executions[at] })
     }
 }
 
@@ -152,12 +142,14 @@ impl Store {
     }
 
     fn clear(&mut self) {
+        self.blocks.clear();
         self.insns.clear();
         self.bytes.clear();
     }
 
     /// Whether a block would be decoded from the same bytes although its pages have changed.
-    fn is_unchanged<M: GuestMemory>(&self, block: &mut Block, memory: &M, watch: &mut WatchPage<'_>) -> bool {
+    fn is_unchanged<M: GuestMemory>(&mut self, at: usize, memory: &M, watch: &mut WatchPage<'_>) -> bool {
+        let block = &mut self.blocks[at];
         let bytes = &self.bytes[range(&block.bytes)];
         !bytes.is_empty()
             && origin::renew(&mut block.seen, watch)

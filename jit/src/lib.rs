@@ -136,7 +136,7 @@ impl Default for JitOptions {
         Self {
             kind: EngineKind::Auto,
             compare: false,
-            hot_threshold: 256,
+            hot_threshold: 1024,
             region_instructions: 128,
             code_bytes: 64 << 20,
             code_memory: Box::new(AnonymousFile),

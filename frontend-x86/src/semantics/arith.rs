@@ -49,7 +49,7 @@ pub fn adc<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     let cf = carry(e, w);
     let addend = e.add(b, cf);
     let (a, sum) = update(e, i, w, dst, (AtomicOp::Add, addend), |e, a| e.add(a, addend));
-    e.set_flags(FlagRule::Add, a, b, sum);
+    e.set_flags(FlagRule::Adc, a, b, sum);
     Flow::Next
 }
 
@@ -71,7 +71,7 @@ pub fn sbb<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     let cf = carry(e, w);
     let subtrahend = e.add(b, cf);
     let (a, difference) = update(e, i, w, dst, (AtomicOp::Sub, subtrahend), |e, a| e.sub(a, subtrahend));
-    e.set_flags(FlagRule::Sub, a, b, difference);
+    e.set_flags(FlagRule::Sbb, a, b, difference);
     Flow::Next
 }
 

@@ -46,8 +46,12 @@ fn source<E: Emit>(e: &mut E, i: &Insn) -> E::Int {
     read(e, w, src)
 }
 
-/// `LEA` — the offset of a memory operand, cut or zero-extended to the register.
+/// `LEA` — the offset of a memory operand, cut or zero-extended to the register. Compilers fill space with those that
+/// change nothing.
 pub fn lea<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    if i.register(0) == i.raw().memory_base() && i.address().is_its_base() {
+        return Flow::Next;
+    }
     let offset = effective(e, &i.address());
     let value = e.zext(i.width(), offset);
     let dst = place(e, i, 0);

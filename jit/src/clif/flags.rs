@@ -129,7 +129,8 @@ impl Clif<'_> {
                 FlagRule::Raw => [true, true, false, false],
                 FlagRule::Logic => [true, false, false, true],
                 FlagRule::Inc | FlagRule::Dec | FlagRule::Mul => [true, false, true, true],
-                FlagRule::Add | FlagRule::Sub | FlagRule::Shl | FlagRule::Shr | FlagRule::Sar => [true; 4],
+                FlagRule::Add | FlagRule::Sub => [true, true, true, false],
+                FlagRule::Shl | FlagRule::Shr | FlagRule::Sar | FlagRule::Adc | FlagRule::Sbb => [true; 4],
             },
             (true, Base::Memory) => [false; 4],
             (true, Base::Computed(_)) => [true; 4],
@@ -205,15 +206,6 @@ impl Clif<'_> {
         self.iconst(I8, u64::from(k))
     }
 
-    /// Whether `r` is `a op b` itself, without a carry.
-    fn is_plain(&self, opcode: Opcode, a: Value, b: Value, r: Value) -> bool {
-        let dfg = &self.b.func.dfg;
-        let ValueDef::Result(inst, 0) = dfg.value_def(dfg.resolve_aliases(r)) else { return false };
-        let InstructionData::Binary { opcode: is, args } = dfg.insts[inst] else { return false };
-        let same = |x, y| dfg.resolve_aliases(x) == dfg.resolve_aliases(y);
-        is == opcode && same(args[0], a) && same(args[1], b)
-    }
-
     /// One flag of an operation. The formulas are those of `LazyFlags::bits`.
     fn flag_by_rule(&mut self, f: Flag, rule: FlagRule, w: Width, a: Value, b: Value, r: Value) -> Value {
         let top = w.bits() - 1;
@@ -227,7 +219,7 @@ impl Clif<'_> {
             (Flag::Sf, _) => self.compare_zero(IntCC::SignedLessThan, r),
             (Flag::Pf, _) => self.parity(r),
             (Flag::Cf, FlagRule::Logic) | (Flag::Of, FlagRule::Logic | FlagRule::Sar) => self.truth(false),
-            (Flag::Af, FlagRule::Add | FlagRule::Sub) => {
+            (Flag::Af, FlagRule::Add | FlagRule::Sub | FlagRule::Adc | FlagRule::Sbb) => {
                 let x = self.b.ins().bxor(a, b);
                 let x = self.b.ins().bxor(x, r);
                 self.bit(x, 4)
@@ -238,33 +230,29 @@ impl Clif<'_> {
                 self.compare(IntCC::Equal, low, wanted)
             }
             (Flag::Af, _) => self.truth(matches!(rule, FlagRule::Shl | FlagRule::Shr | FlagRule::Sar)),
-            (Flag::Cf, FlagRule::Add) if self.is_plain(Opcode::Iadd, a, b, r) => {
-                self.compare(IntCC::UnsignedLessThan, r, a)
-            }
-            (Flag::Cf, FlagRule::Add) => {
+            (Flag::Cf, FlagRule::Add) => self.compare(IntCC::UnsignedLessThan, r, a),
+            (Flag::Cf, FlagRule::Adc) => {
                 let both = self.b.ins().band(a, b);
                 let either = self.b.ins().bor(a, b);
                 let lost = self.b.ins().band_not(either, r);
                 let carry = self.b.ins().bor(both, lost);
                 self.bit(carry, top)
             }
-            (Flag::Cf, FlagRule::Sub) if self.is_plain(Opcode::Isub, a, b, r) => {
-                self.compare(IntCC::UnsignedLessThan, a, b)
-            }
-            (Flag::Cf, FlagRule::Sub) => {
+            (Flag::Cf, FlagRule::Sub) => self.compare(IntCC::UnsignedLessThan, a, b),
+            (Flag::Cf, FlagRule::Sbb) => {
                 let only_b = self.b.ins().band_not(b, a);
                 let differ = self.b.ins().bxor(a, b);
                 let same = self.b.ins().band_not(r, differ);
                 let borrow = self.b.ins().bor(only_b, same);
                 self.bit(borrow, top)
             }
-            (Flag::Of, FlagRule::Add) => {
+            (Flag::Of, FlagRule::Add | FlagRule::Adc) => {
                 let x = self.b.ins().bxor(a, r);
                 let y = self.b.ins().bxor(b, r);
                 let both = self.b.ins().band(x, y);
                 self.bit(both, top)
             }
-            (Flag::Of, FlagRule::Sub) => {
+            (Flag::Of, FlagRule::Sub | FlagRule::Sbb) => {
                 let x = self.b.ins().bxor(a, b);
                 let y = self.b.ins().bxor(a, r);
                 let both = self.b.ins().band(x, y);
@@ -403,7 +391,7 @@ impl Clif<'_> {
         let equality = matches!(c, Cond::E | Cond::Ne);
         let ty = self.b.func.dfg.value_type(r);
         match rule {
-            FlagRule::Sub if self.is_plain(Opcode::Isub, a, b, r) => Some(self.compare(compare, a, b)),
+            FlagRule::Sub => Some(self.compare(compare, a, b)),
             // CF = OF = 0: what remains is the sign and zero of the result.
             FlagRule::Logic if signed => Some(self.compare_zero(compare, r)),
             FlagRule::Dec if signed => {
