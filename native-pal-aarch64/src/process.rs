@@ -17,9 +17,9 @@ use crate::birth::Parcel;
 use crate::family::{self, Request};
 use crate::handle::{Export, Object, WaitSource, table};
 use crate::stream::{Stream, channel};
-use crate::sys::fork::{self, Side};
-use crate::sys::{fatal, mask, parcel};
-use crate::{birth, export, quiesce, thread, user, wait};
+use crate::sys::twin::{self, Side};
+use crate::sys::{fatal, fork, mask, parcel};
+use crate::{birth, export, host_thread, quiesce, thread, user, wait};
 
 /// A process of the family.
 #[derive(Debug)]
@@ -157,8 +157,9 @@ pub(crate) fn clone_process(
     let lifeline = if family.adopts { None } else { Some(family::message_pair()?) };
 
     let stopped = quiesce::stop_others();
+    host_thread::settle();
     let blocked = mask::block_all();
-    let make = if family.adopts { fork::fork_away } else { fork::fork_plain };
+    let make = if family.adopts { twin::fork_away } else { twin::fork_plain };
     let side = make(&|pid| {
         // Where it cannot be told, the copy hears nothing and ends, and the caller learns it below.
         let fds =
@@ -210,6 +211,7 @@ fn settle(family: &family::Family, ask: OwnedFd, lifeline: Option<OwnedFd>) {
     // It stays open as long as the process lives.
     std::mem::forget(lifeline);
     quiesce::after_clone();
+    host_thread::after_clone();
     wait::after_clone();
     thread::after_clone();
     for object in table().objects() {

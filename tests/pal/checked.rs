@@ -2,14 +2,16 @@
 //! results were seen.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pal_abi::kind::{I32, In, InBytes, InOut, Len, Out, OutBytes, U32, U64, Uptr, Wire};
 use pal_abi::{
     Attr, CALLS, Cloning, CloningTable, Family, FamilyTable, FsInfo, GROUPS, Handle, HandlePassing,
     HandlePassingTable, IoResult, LockRange, Nodes, NodesTable, Pal, PalError, PalResult, PalTable,
-    ProcessParams, ThreadParams, WordWait, WordWaitTable, encode,
+    ProcessParams, ThreadParams, WordWait, WordWaitTable, arg, encode,
 };
+
+use crate::harness;
 
 /// The layer.
 #[derive(Debug)]
@@ -60,14 +62,20 @@ pub(crate) fn cloning() -> &'static dyn Cloning {
     LAYER.get().expect("set before any thread")
 }
 
+/// The number of `ProcessClone`.
+const PROCESS_CLONE: u32 = 68;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn check(number: u32, result: PalResult) -> PalResult {
-    let seen = || SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-    seen().insert((number, encode(result)));
+    lock(&SEEN).insert((number, encode(result)));
     if let Err(error) = result {
         let call = pal_abi::info::call(number).expect("a call of the table");
         if !call.may_fail_with(error) {
             let text = format!("{} answered {error}, which is not in its closed list", call.name);
-            VIOLATIONS.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+            lock(&VIOLATIONS).push(text);
         }
     }
     result
@@ -75,7 +83,7 @@ fn check(number: u32, result: PalResult) -> PalResult {
 
 /// What was answered outside the closed lists since the last time.
 pub(crate) fn take_violations() -> Vec<String> {
-    std::mem::take(&mut VIOLATIONS.lock().unwrap_or_else(PoisonError::into_inner))
+    std::mem::take(&mut lock(&VIOLATIONS))
 }
 
 /// Prints which calls never succeeded, and which errors of the lists were not seen.
@@ -83,7 +91,7 @@ pub(crate) fn print_coverage(filters: &[String]) {
     if !filters.is_empty() || std::env::var_os("PAL_COVERAGE").is_none() {
         return;
     }
-    let seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let seen = lock(&SEEN);
     for call in CALLS.iter().chain(GROUPS.iter().flat_map(|g| g.calls)) {
         let missing: Vec<&str> = PalError::ALL
             .iter()
@@ -125,7 +133,22 @@ macro_rules! checked_group {
         checked!(HandlePassing, passing, $rows);
     };
     (Cloning $rows:tt) => {
-        checked!(Cloning, cloning, $rows);
+        impl Cloning for Checked {
+            /// As every layer, this one takes its locks first: nobody is left to give them back in the copy.
+            fn process_clone(
+                &self,
+                flags: u32,
+                is_child: arg::Out<'_, u32>,
+                process: arg::Out<'_, Handle>,
+                channel: arg::Out<'_, Handle>,
+            ) -> PalResult {
+                let result = harness::with_locks(|| {
+                    let _held = (lock(&SEEN), lock(&VIOLATIONS));
+                    Cloning::process_clone(self.cloning, flags, is_child, process, channel)
+                });
+                check(PROCESS_CLONE, result)
+            }
+        }
     };
     (Nodes $rows:tt) => {
         checked!(Nodes, nodes, $rows);

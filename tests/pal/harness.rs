@@ -19,7 +19,7 @@ use pal_abi::{
 use crate::checked;
 
 /// A case: a behaviour, and the function that asserts it.
-pub(crate) type Case = (&'static str, fn(&Env));
+pub(crate) type Case = (&'static str, fn(&'static Env));
 
 /// All cases.
 #[derive(Default, Debug)]
@@ -40,7 +40,7 @@ impl Suite {
         }
     }
 
-    fn run(&self, env: &Env, filters: &[String]) -> u32 {
+    fn run(&self, env: &'static Env, filters: &[String]) -> u32 {
         let (mut passed, mut failed) = (0, Vec::new());
         for (name, case) in &self.cases {
             if !filters.is_empty() && !filters.iter().any(|f| name.contains(f.as_str())) {
@@ -161,14 +161,14 @@ unsafe extern "C" fn first_layer(startup: *mut Startup) {
     let startup: &'static Startup = unsafe { &*startup };
     register_upcalls(startup);
     let Some(family) = FAMILY.get() else { return };
-    let env = stack(startup, family);
+    let env: &'static Env = Box::leak(Box::new(stack(startup, family)));
     if let Some(role) = blob(startup, "spawn") {
-        crate::processes::child(&env, role);
+        crate::processes::child(env, role);
     }
     // A case that hangs ends the run.
     // SAFETY: takes a number; the default action of SIGALRM ends the process.
     unsafe { libc::alarm(300) };
-    let failed = crate::suite().run(&env, &family.filters);
+    let failed = crate::suite().run(env, &family.filters);
     checked::print_coverage(&family.filters);
     let _ = env.pal.process_exit(i32::from(failed > 0));
 }
@@ -256,6 +256,15 @@ unsafe extern "C" fn thread_start(_start: usize, param: usize) {
         job();
     }
     let _ = checked::pal().thread_exit(Out::NONE);
+}
+
+/// Runs `f` while no other thread holds a lock of this module, as a copy of the process must be made.
+pub(crate) fn with_locks<R>(f: impl FnOnce() -> R) -> R {
+    let _held = (
+        JOBS.lock().unwrap_or_else(PoisonError::into_inner),
+        HOOK.lock().unwrap_or_else(PoisonError::into_inner),
+    );
+    f()
 }
 
 type Hook = fn(&Exception, *mut ContextHeader) -> bool;

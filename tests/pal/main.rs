@@ -11,6 +11,7 @@ mod asynchronous;
 mod checked;
 mod clones;
 mod console;
+mod crossing;
 mod directories;
 mod events;
 mod exceptions;
@@ -54,6 +55,7 @@ fn suite() -> Suite {
     exceptions::register(&mut suite);
     processes::register(&mut suite);
     clones::register(&mut suite);
+    crossing::register(&mut suite);
     sockets::register(&mut suite);
     injected::register(&mut suite);
     suite
