@@ -162,6 +162,7 @@ pub(crate) fn start(
         user::write(done, transfer.done)?;
         return transfer.status;
     }
+    let place = user::place(completion)?;
     let mut count = running();
     if *count >= OPERATIONS_MAX {
         return Err(PalError::TooMany);
@@ -181,7 +182,7 @@ pub(crate) fn start(
     *count += 1;
     drop(count);
     // Where the handle cannot be told, dropping the operation cancels it.
-    user::give_object(completion, Arc::new(Operation(shared)))?;
+    place.give(Arc::new(Operation(shared)))?;
     Ok(Status::Pending)
 }
 

@@ -225,7 +225,7 @@ pub(crate) fn create(params: In<'_, ThreadParams>, size: u32, handle: Out<'_, Ha
         return Err(PalError::Invalid);
     }
     let params = user::read(params)?;
-    user::probe(handle)?;
+    let place = user::place(handle)?;
     let top = stack_top(&params)?;
     if params.flags & !thread::ALT_STACK != 0 || params.reserved != 0 {
         return Err(PalError::Invalid);
@@ -248,8 +248,8 @@ pub(crate) fn create(params: In<'_, ThreadParams>, size: u32, handle: Out<'_, Ha
         living().retain(|t| !Arc::ptr_eq(t, &thread));
         return Err(error);
     }
-    // The place was writable a moment ago; should it be gone now, the thread runs all the same.
-    user::give_object(handle, thread)?;
+    // It was writable a moment ago; should it be gone now, the thread runs all the same.
+    place.give(thread)?;
     Ok(Status::Ok)
 }
 
