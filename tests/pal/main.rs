@@ -9,12 +9,15 @@
 
 mod asynchronous;
 mod checked;
+mod claims;
 mod clones;
 mod console;
 mod crossing;
 mod directories;
 mod events;
 mod exceptions;
+mod exhausted;
+mod failing;
 mod files;
 mod harness;
 mod injected;
@@ -22,6 +25,7 @@ mod limits;
 mod locks;
 mod memory;
 mod misc;
+mod mistakes;
 mod nodes;
 mod outside;
 mod pipes;
@@ -44,6 +48,7 @@ fn suite() -> Suite {
     nodes::register(&mut suite);
     locks::register(&mut suite);
     limits::register(&mut suite);
+    exhausted::register(&mut suite);
     pipes::register(&mut suite);
     console::register(&mut suite);
     events::register(&mut suite);
@@ -57,6 +62,8 @@ fn suite() -> Suite {
     clones::register(&mut suite);
     crossing::register(&mut suite);
     sockets::register(&mut suite);
+    mistakes::register(&mut suite);
+    failing::register(&mut suite);
     injected::register(&mut suite);
     suite
 }
