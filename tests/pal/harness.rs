@@ -16,7 +16,7 @@ use pal_abi::{
     Startup, Status, ThreadParams, UpcallTable, WordWait, WordWaitTable, flags,
 };
 
-use crate::checked;
+use crate::{checked, renamed};
 
 /// A case: a behaviour, and the function that asserts it.
 pub(crate) type Case = (&'static str, fn(&'static Env));
@@ -238,6 +238,21 @@ fn stack(startup: &'static Startup, family: &Family0) -> Env {
     let nodes = unsafe { NodesTable::at(group(startup, NodesTable::NAME)) };
     // SAFETY: as above.
     let ring = unsafe { FamilyTable::at(group(startup, FamilyTable::NAME)) };
+    let (mut table, mut startup) = (table, startup);
+    let (mut words, mut passing, mut cloning, mut nodes, mut ring) = (words, passing, cloning, nodes, ring);
+    if family.over == "renamed" {
+        startup = renamed::over(
+            table,
+            words.expect("words"),
+            passing.expect("handle passing"),
+            cloning.expect("cloning"),
+            nodes.expect("nodes"),
+            ring.expect("a family"),
+            startup,
+        );
+        (table, words, passing) = (&renamed::CORE, Some(&renamed::WORDS), Some(&renamed::PASSING));
+        (cloning, nodes, ring) = (Some(&renamed::CLONING), Some(&renamed::NODES), Some(&renamed::FAMILY));
+    }
     let layers = checked::over(table, words, passing, cloning, nodes, ring);
     Env {
         over: family.over.clone(),

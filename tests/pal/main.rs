@@ -1,8 +1,8 @@
 //! The PAL conformance suite: every call of the table, every error of its closed list.
 //!
 //! The cases see a stack of layers only through the table it ends in, so they run unchanged over any stack. `--over`
-//! chooses one: `native` (the native PAL alone), `copied` (a pass-through layer made by copying the table), the
-//! default being all of them in turn. Other arguments select cases by part of their name; `--list` lists them.
+//! chooses one: `native` (the native PAL alone), `copied` (a pass-through layer made by copying the table),
+//! `renamed` (a layer that renames every handle), the default being all of them in turn. Other arguments select cases by part of their name; `--list` lists them.
 //! A checking layer on top holds every result against the call's closed list.
 
 #![expect(clippy::unwrap_used, reason = "a case that fails panics")]
@@ -30,6 +30,7 @@ mod nodes;
 mod outside;
 mod pipes;
 mod processes;
+mod renamed;
 mod sockets;
 mod threads;
 mod waitsets;
@@ -85,7 +86,7 @@ fn main() -> ExitCode {
     // A family of processes begins in a process with one thread: one such process for each stack.
     let Ok(me) = std::env::current_exe() else { return ExitCode::FAILURE };
     let mut failed = false;
-    for over in ["native", "copied"] {
+    for over in ["native", "copied", "renamed"] {
         let wrapper = std::env::var("PAL_TEST_RUNNER").ok();
         let mut command = match &wrapper {
             Some(runner) => {

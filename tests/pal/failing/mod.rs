@@ -22,6 +22,11 @@ pub(crate) fn register(suite: &mut Suite) {
     ]);
 }
 
+/// Whether this is about the stack under test: the lowest layer alone knows the host.
+pub(crate) fn concerns(env: &Env) -> bool {
+    env.over == "native"
+}
+
 /// Whether this host's system calls can be made to fail: tried out in a thread.
 pub(crate) fn host_can_fail(env: &Env) -> bool {
     while_failing(env, ("SYS_fsync", libc::SYS_fsync), libc::EIO, Vec::new).is_some()
@@ -47,6 +52,9 @@ const SPARED: &[(&str, libc::c_long)] = &[
 ];
 
 fn play(env: &Env, scenes: &[Scene]) {
+    if !concerns(env) {
+        return;
+    }
     if !host_can_fail(env) {
         println!("SKIPPED 1 the host cannot make system calls fail");
         return;
