@@ -1,9 +1,10 @@
 //! The PAL conformance suite: every call of the table, every error of its closed list.
 //!
 //! The cases see a stack of layers only through the table it ends in, so they run unchanged over any stack. `--over`
-//! chooses one: `native` (the native PAL alone), `copied` (a pass-through layer made by copying the table),
-//! `renamed` (a layer that renames every handle), the default being all of them in turn. Other arguments select cases by part of their name; `--list` lists them.
-//! A checking layer on top holds every result against the call's closed list.
+//! chooses one: `native` (the native PAL alone), `copied` (a pass-through layer made by copying the table), `renamed`
+//! (a layer that renames every handle), the default being all of them in turn. Other arguments select cases by part
+//! of their name; `--list` lists them. A checking layer on top holds every result against the call's closed list;
+//! `claims` fails a whole run in which an error of some list was met by no case.
 
 #![expect(clippy::unwrap_used, reason = "a case that fails panics")]
 

@@ -42,8 +42,8 @@ pub(crate) fn die_with(parent: i32) -> bool {
     parent_id() == parent
 }
 
-/// In a copy that [`super::twin::fork_away`] made: waits until the supervisor is its parent, which the process in between brings
-/// about by ending, and binds its life to it. `false`: the supervisor is gone.
+/// In a copy that [`super::twin::fork_away`] made: waits until the supervisor is its parent, which the process in
+/// between brings about by ending, and binds its life to it. `false`: the supervisor is gone.
 pub(crate) fn become_child_of(supervisor: i32) -> bool {
     let first = parent_id();
     let mut looks = 0_u32;

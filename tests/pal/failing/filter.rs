@@ -29,7 +29,8 @@ pub(crate) const HOST_CALLS: &[HostCall] = host_calls! {
     SYS_symlinkat SYS_unlinkat SYS_utimensat SYS_write
 };
 
-/// The ways to fail. Not EINTR, EAGAIN and ECONNABORTED, which mean "again", nor EFAULT, which speaks of the caller's memory.
+/// The ways to fail. Not EINTR, EAGAIN and ECONNABORTED, which mean "again", nor EFAULT, which speaks of the caller's
+/// memory.
 pub(crate) const ERRORS: &[i32] = &[
     libc::EPERM,
     libc::ENOENT,
