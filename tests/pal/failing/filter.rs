@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use pal_abi::Handle;
+use pal_abi::arg::{In, Out};
 
 use crate::checked;
 use crate::harness::{Env, now};
@@ -105,6 +106,11 @@ fn fail(host_call: HostCall, error: i32) -> bool {
     unprivileged == 0 && set == 0
 }
 
+fn at(word: &AtomicU32) -> In<'_, u32> {
+    // SAFETY: a live word, which the callee only compares.
+    unsafe { In::from_addr(word.as_ptr().expose_provenance()) }
+}
+
 /// Not done yet, done, and that the host cannot.
 const RUNS: u32 = 0;
 const DONE: u32 = 1;
@@ -120,6 +126,7 @@ pub(crate) fn while_failing(
 ) -> Option<Vec<(u32, i32)>> {
     let state = Arc::new((AtomicU32::new(RUNS), Mutex::new((Vec::new(), Vec::new()))));
     let seen = Arc::clone(&state);
+    let words = env.words.expect("words");
     let thread = env.spawn(move || {
         let can = fail(host_call, error);
         if can {
@@ -127,12 +134,13 @@ pub(crate) fn while_failing(
             *seen.1.lock().unwrap() = (made, answers);
         }
         seen.0.store(if can { DONE } else { CANNOT }, Ordering::SeqCst);
+        let _ = words.wake_word(at(&seen.0), 1, Out::NONE);
     });
     // Its end may not be told: that, too, takes a system call. So the thread is not waited for.
     let limit = env.soon(30_000);
     while state.0.load(Ordering::SeqCst) == RUNS {
         assert!(now(env.pal) < limit, "hangs while {} fails with {error}", host_call.0);
-        let _ = env.pal.thread_yield_execution();
+        let _ = words.wait_on_word(at(&state.0), RUNS, limit);
     }
     env.close(thread);
     let (made, answers) = std::mem::take(&mut *state.1.lock().unwrap());
