@@ -13,10 +13,13 @@ use pal_abi::{Handle, IoResult, PalError, PalResult, Status, encode};
 
 use crate::event::{Event, Reset};
 use crate::handle::{Object, WaitSource, table};
+use crate::host_thread;
 use crate::stream::{Stream, Transfer};
 use crate::user::{self, Buffer};
 use crate::wait::{self, Inside, Waiter};
 
+/// Bytes of the stack of the thread that does one.
+const WORKER_STACK_BYTES: usize = 64 << 10;
 /// Asynchronous operations a process can have at a time.
 const OPERATIONS_MAX: usize = 1024;
 
@@ -159,6 +162,7 @@ pub(crate) fn start(
         user::write(done, transfer.done)?;
         return transfer.status;
     }
+    let place = user::place(completion)?;
     let mut count = running();
     if *count >= OPERATIONS_MAX {
         return Err(PalError::TooMany);
@@ -168,20 +172,17 @@ pub(crate) fn start(
         done: Event::new(false, Reset::Manual)?,
     });
     let worker = Arc::clone(&shared);
-    let spawned = std::thread::Builder::new().name("async".into()).stack_size(64 << 10).spawn(move || {
+    host_thread::spawn(WORKER_STACK_BYTES, move || {
         let _inside = Inside::enter();
         worker.work(direction, &stream, offset, buf);
         *running() -= 1;
         // Both may be the last reference, and belong to the inside.
         drop((worker, stream));
-    });
-    if spawned.is_err() {
-        return Err(PalError::TooMany);
-    }
+    })?;
     *count += 1;
     drop(count);
     // Where the handle cannot be told, dropping the operation cancels it.
-    user::give_object(completion, Arc::new(Operation(shared)))?;
+    place.give(Arc::new(Operation(shared)))?;
     Ok(Status::Pending)
 }
 

@@ -39,6 +39,9 @@ pub(crate) const TCP_SERVER: u32 = 12;
 /// `udp:`.
 pub(crate) const UDP: u32 = 13;
 
+/// Descriptors of an export, at most.
+pub(crate) const FDS_MAX: usize = 2;
+
 /// The export of a node: its descriptor, that of the directory it was found in, and its names.
 ///
 /// # Errors

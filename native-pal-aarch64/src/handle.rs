@@ -118,6 +118,14 @@ impl HandleTable {
         Ok(Handle(slot.generation << INDEX_BITS | index))
     }
 
+    /// A handle for an object that is yet to be made.
+    ///
+    /// # Errors
+    /// `TooMany`.
+    pub(crate) fn reserve(&'static self) -> Result<Reserved, PalError> {
+        self.insert(Arc::new(Nothing)).map(|handle| Reserved { table: self, handle })
+    }
+
     /// The object behind a handle.
     ///
     /// # Errors
@@ -194,6 +202,39 @@ impl Slots {
             return Err(PalError::BadHandle);
         }
         slot.entry.as_mut().ok_or(PalError::BadHandle)
+    }
+}
+
+/// What a reserved handle refers to.
+#[derive(Debug)]
+struct Nothing;
+
+impl Object for Nothing {}
+
+/// A handle that no object has yet: what cannot be undone is begun only where there is room for it.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    table: &'static HandleTable,
+    handle: Handle,
+}
+
+impl Reserved {
+    /// Gives it to an object.
+    pub(crate) fn fill(self, object: Arc<dyn Object>) -> Handle {
+        // Whoever guessed the handle and closed it meanwhile has lost the object.
+        if let Ok((_, slot)) = self.table.lock().entry(self.handle) {
+            *slot = object;
+        }
+        let handle = self.handle;
+        core::mem::forget(self);
+        handle
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        // As above: it may be closed already.
+        let _ = self.table.close(self.handle);
     }
 }
 

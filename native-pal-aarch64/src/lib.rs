@@ -7,7 +7,7 @@
 //! - `handle`: numbers above, counted typed objects below; `user`: caller memory, copied in and out;
 //! - `wait`: all blocking, interruptible; `objects`, `event`, `completion`, `word`: what is waited for;
 //! - `memory`: address space; `stream`, `nodes`: every named resource; `policy`: which of them exist;
-//! - `thread`, `exception`, `process`, `family`: execution;
+//! - `thread`, `host_thread`, `exception`, `process`, `family`: execution; `quiesce`: standing still for a copy;
 //! - `sys`, `arch`: the unsafe rooms.
 
 #![deny(unsafe_code)]
@@ -22,6 +22,7 @@ mod exception;
 mod export;
 mod family;
 mod handle;
+mod host_thread;
 mod memory;
 mod misc;
 mod nodes;

@@ -2,12 +2,28 @@
 
 use pal_abi::arg::{In, InBytes, InOut, Out, OutBytes};
 use pal_abi::{
-    Attr, Cloning, Family, FsInfo, Handle, HandlePassing, IoResult, LockRange, Nodes, Pal, PalResult,
-    ProcessParams, Singleton, ThreadParams, WordWait,
+    Attr, Cloning, Family, FsInfo, Handle, HandlePassing, IoResult, LockRange, Nodes, Pal, PalError,
+    PalResult, ProcessParams, Singleton, ThreadParams, WordWait,
 };
 
 use crate::wait::Inside;
 use crate::{completion, event, family, memory, misc, nodes, objects, process, stream, thread, word};
+
+/// Makes call `number` of the table: inside the PAL, and with an answer of its closed list.
+fn inside(number: u32, call: impl FnOnce() -> PalResult) -> PalResult {
+    let _inside = Inside::enter();
+    call().map_err(|error| closed(number, error))
+}
+
+/// What the host answered to a call's system calls and the call's list has no word for is a failure of the host.
+#[cold]
+fn closed(number: u32, error: PalError) -> PalError {
+    match pal_abi::info::call(number) {
+        Some(call) if call.may_fail_with(error) => error,
+        Some(call) if call.may_fail_with(PalError::Io) => PalError::Io,
+        _ => PalError::NoMemory, // implicit everywhere
+    }
+}
 
 /// The native PAL: one per process.
 #[derive(Clone, Copy, Debug)]
@@ -27,18 +43,15 @@ impl Pal for NativePal {
         what: u32,
         prot: u32,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        memory::allocate(base, size, what, prot)
+        inside(1, || memory::allocate(base, size, what, prot))
     }
 
     fn virtual_memory_free(&self, base: usize, size: usize, what: u32) -> PalResult {
-        let _inside = Inside::enter();
-        memory::free(base, size, what)
+        inside(2, || memory::free(base, size, what))
     }
 
     fn virtual_memory_protect(&self, base: usize, size: usize, prot: u32, old: Out<'_, u32>) -> PalResult {
-        let _inside = Inside::enter();
-        memory::protect(base, size, prot, old)
+        inside(3, || memory::protect(base, size, prot, old))
     }
 
     fn process_create(
@@ -48,18 +61,15 @@ impl Pal for NativePal {
         process: Out<'_, Handle>,
         channel: Out<'_, Handle>,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        process::create(params, size, process, channel)
+        inside(4, || process::create(params, size, process, channel))
     }
 
     fn process_exit(&self, code: i32) -> PalResult {
-        let _inside = Inside::enter();
-        process::exit(code)
+        inside(5, || process::exit(code))
     }
 
     fn process_get_exit_code(&self, process: Handle, code: Out<'_, i32>) -> PalResult {
-        let _inside = Inside::enter();
-        process::get_exit_code(process, code)
+        inside(6, || process::get_exit_code(process, code))
     }
 
     fn stream_open(
@@ -71,13 +81,11 @@ impl Pal for NativePal {
         options: u32,
         stream: Out<'_, Handle>,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        stream::open(uri, uri_len, access, share, options, stream)
+        inside(7, || stream::open(uri, uri_len, access, share, options, stream))
     }
 
     fn stream_wait_for_client(&self, server: Handle, options: u32, client: Out<'_, Handle>) -> PalResult {
-        let _inside = Inside::enter();
-        stream::wait_for_client(server, options, client)
+        inside(8, || stream::wait_for_client(server, options, client))
     }
 
     fn stream_read(
@@ -89,8 +97,7 @@ impl Pal for NativePal {
         done: Out<'_, usize>,
         completion: Out<'_, Handle>,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        stream::read(stream, offset, buf, len, done, completion)
+        inside(9, || stream::read(stream, offset, buf, len, done, completion))
     }
 
     fn stream_write(
@@ -102,8 +109,7 @@ impl Pal for NativePal {
         done: Out<'_, usize>,
         completion: Out<'_, Handle>,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        stream::write(stream, offset, buf, len, done, completion)
+        inside(10, || stream::write(stream, offset, buf, len, done, completion))
     }
 
     fn stream_map(
@@ -115,38 +121,31 @@ impl Pal for NativePal {
         prot: u32,
         flags: u32,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        memory::map_stream(stream, base, size, offset, prot, flags)
+        inside(11, || memory::map_stream(stream, base, size, offset, prot, flags))
     }
 
     fn stream_unmap(&self, base: usize, size: usize) -> PalResult {
-        let _inside = Inside::enter();
-        memory::unmap_stream(base, size)
+        inside(12, || memory::unmap_stream(base, size))
     }
 
     fn stream_set_length(&self, stream: Handle, length: u64) -> PalResult {
-        let _inside = Inside::enter();
-        stream::set_length(stream, length)
+        inside(13, || stream::set_length(stream, length))
     }
 
     fn stream_flush(&self, stream: Handle) -> PalResult {
-        let _inside = Inside::enter();
-        stream::flush(stream)
+        inside(14, || stream::flush(stream))
     }
 
     fn stream_delete(&self, stream: Handle, mode: u32) -> PalResult {
-        let _inside = Inside::enter();
-        stream::delete(stream, mode)
+        inside(15, || stream::delete(stream, mode))
     }
 
     fn stream_rename(&self, stream: Handle, uri: InBytes<'_>, uri_len: usize, flags: u32) -> PalResult {
-        let _inside = Inside::enter();
-        stream::rename(stream, uri, uri_len, flags)
+        inside(16, || stream::rename(stream, uri, uri_len, flags))
     }
 
     fn stream_get_name(&self, stream: Handle, buf: OutBytes<'_>, cap: usize, len: Out<'_, u32>) -> PalResult {
-        let _inside = Inside::enter();
-        stream::get_name(stream, buf, cap, len)
+        inside(17, || stream::get_name(stream, buf, cap, len))
     }
 
     fn stream_enumerate_children(
@@ -157,8 +156,7 @@ impl Pal for NativePal {
         cap: usize,
         len: Out<'_, u32>,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        stream::enumerate_children(dir, cookie, buf, cap, len)
+        inside(18, || stream::enumerate_children(dir, cookie, buf, cap, len))
     }
 
     fn stream_attributes_query(
@@ -169,13 +167,11 @@ impl Pal for NativePal {
         size: u32,
         flags: u32,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        stream::attributes_query(uri, uri_len, attr, size, flags)
+        inside(19, || stream::attributes_query(uri, uri_len, attr, size, flags))
     }
 
     fn stream_attributes_query_by_handle(&self, stream: Handle, attr: Out<'_, Attr>, size: u32) -> PalResult {
-        let _inside = Inside::enter();
-        stream::attributes_query_by_handle(stream, attr, size)
+        inside(20, || stream::attributes_query_by_handle(stream, attr, size))
     }
 
     fn stream_attributes_set_by_handle(
@@ -185,93 +181,75 @@ impl Pal for NativePal {
         size: u32,
         mask: u32,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        stream::attributes_set_by_handle(stream, attr, size, mask)
+        inside(21, || stream::attributes_set_by_handle(stream, attr, size, mask))
     }
 
     fn stream_get_event(&self, stream: Handle, which: u32, event: Out<'_, Handle>) -> PalResult {
-        let _inside = Inside::enter();
-        stream::get_event(stream, which, event)
+        inside(22, || stream::get_event(stream, which, event))
     }
 
     fn async_poll(&self, operation: Handle, result: Out<'_, IoResult>) -> PalResult {
-        let _inside = Inside::enter();
-        completion::poll(operation, result)
+        inside(23, || completion::poll(operation, result))
     }
 
     fn async_cancel(&self, operation: Handle) -> PalResult {
-        let _inside = Inside::enter();
-        completion::cancel(operation)
+        inside(24, || completion::cancel(operation))
     }
 
     fn thread_create(&self, params: In<'_, ThreadParams>, size: u32, thread: Out<'_, Handle>) -> PalResult {
-        let _inside = Inside::enter();
-        thread::create(params, size, thread)
+        inside(25, || thread::create(params, size, thread))
     }
 
     fn thread_exit(&self, word: Out<'_, u32>) -> PalResult {
-        let _inside = Inside::enter();
-        thread::exit(word)
+        inside(26, || thread::exit(word))
     }
 
     fn thread_yield_execution(&self) -> PalResult {
-        let _inside = Inside::enter();
-        thread::yield_execution()
+        inside(27, thread::yield_execution)
     }
 
     fn thread_delay_execution(&self, deadline: u64) -> PalResult {
-        let _inside = Inside::enter();
-        thread::delay_execution(deadline)
+        inside(28, || thread::delay_execution(deadline))
     }
 
     fn thread_interrupt(&self, thread: Handle) -> PalResult {
-        let _inside = Inside::enter();
-        thread::interrupt(thread)
+        inside(29, || thread::interrupt(thread))
     }
 
     fn thread_set_tls_base(&self, which: u32, value: usize) -> PalResult {
-        let _inside = Inside::enter();
-        thread::set_tls_base(which, value)
+        inside(30, || thread::set_tls_base(which, value))
     }
 
     fn notification_event_create(&self, initial: u32, event: Out<'_, Handle>) -> PalResult {
-        let _inside = Inside::enter();
-        event::notification_event_create(initial, event)
+        inside(31, || event::notification_event_create(initial, event))
     }
 
     fn synchronization_event_create(&self, initial: u32, event: Out<'_, Handle>) -> PalResult {
-        let _inside = Inside::enter();
-        event::synchronization_event_create(initial, event)
+        inside(32, || event::synchronization_event_create(initial, event))
     }
 
     fn semaphore_create(&self, initial: u32, max: u32, semaphore: Out<'_, Handle>) -> PalResult {
-        let _inside = Inside::enter();
-        event::semaphore_create(initial, max, semaphore)
+        inside(33, || event::semaphore_create(initial, max, semaphore))
     }
 
     fn event_set(&self, event: Handle) -> PalResult {
-        let _inside = Inside::enter();
-        event::event_set(event)
+        inside(34, || event::event_set(event))
     }
 
     fn event_clear(&self, event: Handle) -> PalResult {
-        let _inside = Inside::enter();
-        event::event_clear(event)
+        inside(35, || event::event_clear(event))
     }
 
     fn event_peek(&self, event: Handle, state: Out<'_, u32>) -> PalResult {
-        let _inside = Inside::enter();
-        event::event_peek(event, state)
+        inside(36, || event::event_peek(event, state))
     }
 
     fn semaphore_release(&self, semaphore: Handle, count: u32, previous: Out<'_, u32>) -> PalResult {
-        let _inside = Inside::enter();
-        event::semaphore_release(semaphore, count, previous)
+        inside(37, || event::semaphore_release(semaphore, count, previous))
     }
 
     fn semaphore_peek(&self, semaphore: Handle, count: Out<'_, u32>) -> PalResult {
-        let _inside = Inside::enter();
-        event::semaphore_peek(semaphore, count)
+        inside(38, || event::semaphore_peek(semaphore, count))
     }
 
     fn objects_wait_any(
@@ -282,57 +260,47 @@ impl Pal for NativePal {
         flags: u32,
         index: Out<'_, u32>,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        objects::objects_wait_any(handles, size, deadline, flags, index)
+        inside(39, || objects::objects_wait_any(handles, size, deadline, flags, index))
     }
 
     fn object_reference(&self, object: Handle) -> PalResult {
-        let _inside = Inside::enter();
-        objects::object_reference(object)
+        inside(40, || objects::object_reference(object))
     }
 
     fn object_close(&self, object: Handle) -> PalResult {
-        let _inside = Inside::enter();
-        objects::object_close(object)
+        inside(41, || objects::object_close(object))
     }
 
     fn system_time_query(&self, clock: u32, time: Out<'_, u64>) -> PalResult {
-        let _inside = Inside::enter();
-        misc::system_time_query(clock, time)
+        inside(42, || misc::system_time_query(clock, time))
     }
 
     fn random_bits_read(&self, buf: OutBytes<'_>, len: usize) -> PalResult {
-        let _inside = Inside::enter();
-        misc::random_bits_read(buf, len)
+        inside(43, || misc::random_bits_read(buf, len))
     }
 
     fn instruction_cache_flush(&self, base: usize, size: usize) -> PalResult {
-        let _inside = Inside::enter();
-        misc::instruction_cache_flush(base, size)
+        inside(44, || misc::instruction_cache_flush(base, size))
     }
 
     fn debug_string_print(&self, text: InBytes<'_>, len: usize) -> PalResult {
-        let _inside = Inside::enter();
-        misc::debug_string_print(text, len)
+        inside(45, || misc::debug_string_print(text, len))
     }
 }
 
 impl WordWait for NativePal {
     fn wait_on_word(&self, word: In<'_, u32>, expected: u32, deadline: u64) -> PalResult {
-        let _inside = Inside::enter();
-        word::wait_on_word(word, expected, deadline)
+        inside(64, || word::wait_on_word(word, expected, deadline))
     }
 
     fn wake_word(&self, word: In<'_, u32>, count: u32, woken: Out<'_, u32>) -> PalResult {
-        let _inside = Inside::enter();
-        word::wake_word(word, count, woken)
+        inside(65, || word::wake_word(word, count, woken))
     }
 }
 
 impl HandlePassing for NativePal {
     fn stream_send_handle(&self, channel: Handle, object: Handle, tag: u64) -> PalResult {
-        let _inside = Inside::enter();
-        process::send_handle(channel, object, tag)
+        inside(66, || process::send_handle(channel, object, tag))
     }
 
     fn stream_receive_handle(
@@ -341,8 +309,7 @@ impl HandlePassing for NativePal {
         object: Out<'_, Handle>,
         tag: Out<'_, u64>,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        process::receive_handle(channel, object, tag)
+        inside(67, || process::receive_handle(channel, object, tag))
     }
 }
 
@@ -354,8 +321,7 @@ impl Cloning for NativePal {
         process: Out<'_, Handle>,
         channel: Out<'_, Handle>,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        process::clone_process(flags, is_child, process, channel)
+        inside(68, || process::clone_process(flags, is_child, process, channel))
     }
 }
 
@@ -369,13 +335,11 @@ impl Nodes for NativePal {
         options: u32,
         stream: Out<'_, Handle>,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        nodes::open_at(dir, name, name_len, access, options, stream)
+        inside(69, || nodes::open_at(dir, name, name_len, access, options, stream))
     }
 
     fn unlink_at(&self, dir: Handle, name: InBytes<'_>, name_len: usize, flags: u32) -> PalResult {
-        let _inside = Inside::enter();
-        nodes::unlink_at(dir, name, name_len, flags)
+        inside(70, || nodes::unlink_at(dir, name, name_len, flags))
     }
 
     fn rename_at(
@@ -387,8 +351,7 @@ impl Nodes for NativePal {
         split: u32,
         flags: u32,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        nodes::rename_at(from, to, names, names_len, split, flags)
+        inside(71, || nodes::rename_at(from, to, names, names_len, split, flags))
     }
 
     fn link_at(
@@ -399,8 +362,7 @@ impl Nodes for NativePal {
         names_len: usize,
         split: u32,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        nodes::link_at(from, to, names, names_len, split)
+        inside(72, || nodes::link_at(from, to, names, names_len, split))
     }
 
     fn symlink_at(
@@ -411,13 +373,11 @@ impl Nodes for NativePal {
         text: InBytes<'_>,
         text_len: usize,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        nodes::symlink_at(dir, name, name_len, text, text_len)
+        inside(73, || nodes::symlink_at(dir, name, name_len, text, text_len))
     }
 
     fn read_link(&self, link: Handle, buf: OutBytes<'_>, cap: usize, len: Out<'_, u32>) -> PalResult {
-        let _inside = Inside::enter();
-        nodes::read_link(link, buf, cap, len)
+        inside(74, || nodes::read_link(link, buf, cap, len))
     }
 
     fn make_node(
@@ -428,8 +388,7 @@ impl Nodes for NativePal {
         mode: u32,
         device: u64,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        nodes::make_node(dir, name, name_len, mode, device)
+        inside(75, || nodes::make_node(dir, name, name_len, mode, device))
     }
 
     fn xattr_get(
@@ -441,8 +400,7 @@ impl Nodes for NativePal {
         cap: usize,
         len: Out<'_, u32>,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        nodes::xattr_get(object, name, name_len, buf, cap, len)
+        inside(76, || nodes::xattr_get(object, name, name_len, buf, cap, len))
     }
 
     fn xattr_set(
@@ -454,49 +412,40 @@ impl Nodes for NativePal {
         value_len: usize,
         flags: u32,
     ) -> PalResult {
-        let _inside = Inside::enter();
-        nodes::xattr_set(object, name, name_len, value, value_len, flags)
+        inside(77, || nodes::xattr_set(object, name, name_len, value, value_len, flags))
     }
 
     fn xattr_list(&self, object: Handle, buf: OutBytes<'_>, cap: usize, len: Out<'_, u32>) -> PalResult {
-        let _inside = Inside::enter();
-        nodes::xattr_list(object, buf, cap, len)
+        inside(78, || nodes::xattr_list(object, buf, cap, len))
     }
 
     fn xattr_remove(&self, object: Handle, name: InBytes<'_>, name_len: usize) -> PalResult {
-        let _inside = Inside::enter();
-        nodes::xattr_remove(object, name, name_len)
+        inside(79, || nodes::xattr_remove(object, name, name_len))
     }
 
     fn stat_fs(&self, object: Handle, result: Out<'_, FsInfo>, size: u32) -> PalResult {
-        let _inside = Inside::enter();
-        nodes::stat_fs(object, result, size)
+        inside(80, || nodes::stat_fs(object, result, size))
     }
 
     fn lock(&self, stream: Handle, what: u32, range: InOut<'_, LockRange>, size: u32) -> PalResult {
-        let _inside = Inside::enter();
-        nodes::lock(stream, what, range, size)
+        inside(81, || nodes::lock(stream, what, range, size))
     }
 
     fn watch(&self, object: Handle, mask: u32, watch: Out<'_, Handle>) -> PalResult {
-        let _inside = Inside::enter();
-        nodes::watch(object, mask, watch)
+        inside(82, || nodes::watch(object, mask, watch))
     }
 
     fn hole(&self, stream: Handle, what: u32, offset: InOut<'_, u64>, length: u64) -> PalResult {
-        let _inside = Inside::enter();
-        nodes::hole(stream, what, offset, length)
+        inside(83, || nodes::hole(stream, what, offset, length))
     }
 }
 
 impl Family for NativePal {
     fn family_self(&self, id: Out<'_, u32>) -> PalResult {
-        let _inside = Inside::enter();
-        family::self_id(id)
+        inside(84, || family::self_id(id))
     }
 
     fn family_ring(&self, id: u32) -> PalResult {
-        let _inside = Inside::enter();
-        family::ring(id)
+        inside(85, || family::ring(id))
     }
 }

@@ -17,9 +17,9 @@ use crate::birth::Parcel;
 use crate::family::{self, Request};
 use crate::handle::{Export, Object, WaitSource, table};
 use crate::stream::{Stream, channel};
-use crate::sys::fork::{self, Side};
-use crate::sys::{fatal, mask, parcel};
-use crate::{birth, export, quiesce, thread, user, wait};
+use crate::sys::twin::{self, Side};
+use crate::sys::{self, fatal, fork, mask, parcel};
+use crate::{birth, export, host_thread, quiesce, thread, user, wait};
 
 /// A process of the family.
 #[derive(Debug)]
@@ -69,10 +69,8 @@ pub(crate) fn create(
         return Err(PalError::Invalid);
     }
     let params = user::read(params)?;
-    user::probe(process)?;
-    if !channel.is_none() {
-        user::probe(channel)?;
-    }
+    let process = user::place(process)?;
+    let channel = if channel.is_none() { None } else { Some(user::place(channel)?) };
     let parcel = Parcel::pack(&params)?;
 
     let (mine, theirs) = family::stream_pair()?;
@@ -86,9 +84,9 @@ pub(crate) fn create(
     // Should the child be gone already, its handle tells so.
     let _ = parcel.send(mine.as_fd());
     let mine = channel::Channel::new(mine, my_handles)?;
-    user::give_object(process, Arc::new(Process::new(id, end)))?;
-    if !channel.is_none() {
-        user::give_object(channel, mine.into_stream())?;
+    process.give(Arc::new(Process::new(id, end)))?;
+    if let Some(channel) = channel {
+        channel.give(mine.into_stream())?;
     }
     Ok(Status::Ok)
 }
@@ -146,19 +144,20 @@ pub(crate) fn clone_process(
     }
     let wants_channel = flags & clone::CHANNEL != 0;
     user::probe(is_child)?;
-    user::probe(process)?;
-    if wants_channel || !channel.is_none() {
+    let process = user::place(process)?;
+    if !wants_channel && !channel.is_none() {
         user::probe(channel)?;
     }
     let family = family::family()?;
-    let ends = if wants_channel { Some(channel::pair()?) } else { None };
+    let ends = if wants_channel { Some((user::place(channel)?, channel::pair()?)) } else { None };
     let (end, tell) = family::message_pair()?;
     let (ask, answer) = family::message_pair()?;
     let lifeline = if family.adopts { None } else { Some(family::message_pair()?) };
 
     let stopped = quiesce::stop_others();
+    host_thread::settle();
     let blocked = mask::block_all();
-    let make = if family.adopts { fork::fork_away } else { fork::fork_plain };
+    let make = if family.adopts { twin::fork_away } else { twin::fork_plain };
     let side = make(&|pid| {
         // Where it cannot be told, the copy hears nothing and ends, and the caller learns it below.
         let fds =
@@ -169,12 +168,12 @@ pub(crate) fn clone_process(
     let lifeline = lifeline.map(|(near, _)| near);
     if side == Ok(Side::Child) {
         settle(family, ask, lifeline);
-        drop((end, stopped));
+        drop((end, stopped, process));
         drop(blocked);
         user::write(is_child, 1)?;
-        if let Some((parents, childs)) = ends {
+        if let Some((channel, (parents, childs))) = ends {
             drop(parents);
-            user::give_object(channel, childs.into_stream())?;
+            channel.give(childs.into_stream())?;
         }
         return Ok(Status::Ok);
     }
@@ -185,10 +184,10 @@ pub(crate) fn clone_process(
         Err(PalError::Broken) => return Err(PalError::NoMemory),
         other => other?,
     };
-    user::give_object(process, Arc::new(Process::new(id, end)))?;
-    if let Some((parents, childs)) = ends {
+    process.give(Arc::new(Process::new(id, end)))?;
+    if let Some((channel, (parents, childs))) = ends {
         drop(childs);
-        user::give_object(channel, parents.into_stream())?;
+        channel.give(parents.into_stream())?;
     }
     Ok(Status::Ok)
 }
@@ -210,6 +209,7 @@ fn settle(family: &family::Family, ask: OwnedFd, lifeline: Option<OwnedFd>) {
     // It stays open as long as the process lives.
     std::mem::forget(lifeline);
     quiesce::after_clone();
+    host_thread::after_clone();
     wait::after_clone();
     thread::after_clone();
     for object in table().objects() {
@@ -240,10 +240,14 @@ pub(crate) fn send_handle(channel: Handle, object: Handle, tag: u64) -> PalResul
 pub(crate) fn receive_handle(channel: Handle, object: Out<'_, Handle>, tag: Out<'_, u64>) -> PalResult {
     let stream = table().get::<Stream>(channel)?;
     let socket = stream.ops.channel()?;
-    user::probe(object)?;
+    let place = user::place(object)?;
     let mut bytes = vec![0; birth::MESSAGE_MAX];
     let mut fds = Vec::new();
     let got = loop {
+        // Descriptors that find no room are lost with the message.
+        if !sys::fd::has_room(socket, export::FDS_MAX) {
+            return Err(PalError::TooMany);
+        }
         match parcel::receive(socket, &mut bytes, &mut fds, RecvFlags::DONTWAIT) {
             Ok(0) | Err(Errno::CONNRESET) => return Err(PalError::Broken),
             Ok(got) => break got,
@@ -265,7 +269,7 @@ pub(crate) fn receive_handle(channel: Handle, object: Out<'_, Handle>, tag: Out<
     let (export, sent_tag) = birth::parse_message(bytes.get(..got).unwrap_or(&[]), fds)?;
     let received = export::import(export)?;
     user::write_if(tag, sent_tag)?;
-    user::give_object(object, received)?;
+    place.give(received)?;
     Ok(Status::Ok)
 }
 

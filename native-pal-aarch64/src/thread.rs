@@ -20,7 +20,7 @@ use rustix::event::EventfdFlags;
 use crate::handle::{Object, WaitSource, table};
 use crate::sys::{self, fatal, stack, upcall};
 use crate::wait::Waiter;
-use crate::{exception, family, user, wait};
+use crate::{exception, family, host_thread, user, wait};
 
 /// Bytes of the stack of signal handlers: the frame with all vector state, and what a layer's dispatcher needs.
 const SIGNAL_STACK_BYTES: usize = 256 << 10;
@@ -168,7 +168,7 @@ extern "C" fn enter(plan: usize) -> ! {
 }
 
 fn go_home() -> ! {
-    wait::leave_all();
+    wait::stay_inside();
     stack::go_back(&HOME)
 }
 
@@ -208,6 +208,7 @@ pub(crate) fn run_first(begin: impl FnOnce(Handle) + Send + 'static) -> ! {
             drop(threads);
             live(plan);
             // The others go on; this host thread is the process's own and cannot end before them.
+            wait::leave_for_good();
             loop {
                 sys::mask::pause();
             }
@@ -224,7 +225,7 @@ pub(crate) fn create(params: In<'_, ThreadParams>, size: u32, handle: Out<'_, Ha
         return Err(PalError::Invalid);
     }
     let params = user::read(params)?;
-    user::probe(handle)?;
+    let place = user::place(handle)?;
     let top = stack_top(&params)?;
     if params.flags & !thread::ALT_STACK != 0 || params.reserved != 0 {
         return Err(PalError::Invalid);
@@ -243,13 +244,12 @@ pub(crate) fn create(params: In<'_, ThreadParams>, size: u32, handle: Out<'_, Ha
 
     // Counted before it runs, so that its creator may end meanwhile.
     living().push(Arc::clone(&thread));
-    let spawned = std::thread::Builder::new().stack_size(HOME_STACK_BYTES).spawn(move || live(plan));
-    if spawned.is_err() {
+    if let Err(error) = host_thread::spawn(HOME_STACK_BYTES, move || live(plan)) {
         living().retain(|t| !Arc::ptr_eq(t, &thread));
-        return Err(PalError::TooMany);
+        return Err(error);
     }
-    // The place was writable a moment ago; should it be gone now, the thread runs all the same.
-    user::give_object(handle, thread)?;
+    // It was writable a moment ago; should it be gone now, the thread runs all the same.
+    place.give(thread)?;
     Ok(Status::Ok)
 }
 

@@ -1,8 +1,11 @@
 //! Caller memory, as the calls see it: values and byte strings copied in and out.
 
+use std::sync::Arc;
+
 use pal_abi::arg::{In, InBytes, InOut, Out, OutBytes};
 use pal_abi::{Handle, PalError};
 
+use crate::handle::{Object, Reserved, table};
 use crate::sys::copy::{self, Plain};
 
 /// The value of an `In`.
@@ -108,18 +111,44 @@ impl Buffer {
     }
 }
 
+/// Where the handle of an object goes that is about to be made: there is room for it, and it can be told.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    to: Out<'a, Handle>,
+    reserved: Reserved,
+}
+
+/// Makes sure of a place, before anything is done that could not be undone.
+///
+/// # Errors
+/// `Fault`, `TooMany`.
+pub(crate) fn place(to: Out<'_, Handle>) -> Result<Place<'_>, PalError> {
+    probe(to)?;
+    Ok(Place { to, reserved: table().reserve()? })
+}
+
+impl Place<'_> {
+    /// Tells the object's handle, or drops the object where it can be told no more.
+    ///
+    /// # Errors
+    /// `Fault`.
+    pub(crate) fn give(self, object: Arc<dyn Object>) -> Result<(), PalError> {
+        let handle = self.reserved.fill(object);
+        tell(self.to, handle)
+    }
+}
+
+fn tell(to: Out<'_, Handle>, handle: Handle) -> Result<(), PalError> {
+    write(to, handle).inspect_err(|_| {
+        // The handle was never told: dropping it cannot fail.
+        let _ = table().close(handle);
+    })
+}
+
 /// Gives a new object's handle to the caller, or drops the object where it cannot be told.
 ///
 /// # Errors
 /// `Fault`, `TooMany`.
-pub(crate) fn give_object(
-    to: Out<'_, Handle>,
-    object: std::sync::Arc<dyn crate::handle::Object>,
-) -> Result<(), PalError> {
-    let table = crate::handle::table();
-    let handle = table.insert(object)?;
-    write(to, handle).inspect_err(|_| {
-        // The handle was never told: dropping it cannot fail.
-        let _ = table.close(handle);
-    })
+pub(crate) fn give_object(to: Out<'_, Handle>, object: Arc<dyn Object>) -> Result<(), PalError> {
+    tell(to, table().insert(object)?)
 }

@@ -108,11 +108,16 @@ pub(crate) fn adopt(waiter: Arc<Waiter>) {
     drop((me(), Inside::enter()));
 }
 
-/// Forgets how deep the thread is in the PAL: its stack is left for good.
-pub(crate) fn leave_all() {
-    if INSIDE.replace(0) > 0 {
-        quiesce::leave();
+/// The thread's stack above the PAL is left for good: it stays inside to its end, and no interrupt is dispatched.
+pub(crate) fn stay_inside() {
+    if INSIDE.replace(1) == 0 {
+        quiesce::enter();
     }
+}
+
+/// After [`stay_inside`]: counts the thread no longer, since it ends or sleeps for ever.
+pub(crate) fn leave_for_good() {
+    quiesce::leave();
 }
 
 /// Counts the calling thread as standing still while `f` is asleep in the kernel (see [`quiesce`]).

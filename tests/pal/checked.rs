@@ -1,15 +1,18 @@
 //! The checking layer: passes every call on, holds its result against the call's closed list, and remembers which
 //! results were seen.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pal_abi::kind::{I32, In, InBytes, InOut, Len, Out, OutBytes, U32, U64, Uptr, Wire};
 use pal_abi::{
-    Attr, CALLS, Cloning, CloningTable, Family, FamilyTable, FsInfo, GROUPS, Handle, HandlePassing,
+    Attr, CallInfo, Cloning, CloningTable, Family, FamilyTable, FsInfo, Handle, HandlePassing,
     HandlePassingTable, IoResult, LockRange, Nodes, NodesTable, Pal, PalError, PalResult, PalTable,
-    ProcessParams, ThreadParams, WordWait, WordWaitTable, encode,
+    ProcessParams, ThreadParams, WordWait, WordWaitTable, arg, encode,
 };
+
+use crate::harness;
 
 /// The layer.
 #[derive(Debug)]
@@ -55,47 +58,66 @@ pub(crate) fn passing() -> &'static dyn HandlePassing {
     LAYER.get().expect("set before any thread")
 }
 
+/// The layer, for threads that work on nodes.
+pub(crate) fn nodes() -> &'static dyn Nodes {
+    LAYER.get().expect("set before any thread")
+}
+
 /// The layer, for threads that clone.
 pub(crate) fn cloning() -> &'static dyn Cloning {
     LAYER.get().expect("set before any thread")
 }
 
+/// The number of `ProcessClone`.
+const PROCESS_CLONE: u32 = 68;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn check(number: u32, result: PalResult) -> PalResult {
-    let seen = || SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-    seen().insert((number, encode(result)));
+    lock(&SEEN).insert((number, encode(result)));
+    RECORD.with_borrow_mut(|record| record.push((number, encode(result))));
     if let Err(error) = result {
         let call = pal_abi::info::call(number).expect("a call of the table");
         if !call.may_fail_with(error) {
             let text = format!("{} answered {error}, which is not in its closed list", call.name);
-            VIOLATIONS.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+            lock(&VIOLATIONS).push(text);
         }
     }
     result
 }
 
-/// What was answered outside the closed lists since the last time.
-pub(crate) fn take_violations() -> Vec<String> {
-    std::mem::take(&mut VIOLATIONS.lock().unwrap_or_else(PoisonError::into_inner))
+thread_local! {
+    /// What the calling thread was answered since it began to record.
+    static RECORD: RefCell<Vec<(u32, i32)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Prints which calls never succeeded, and which errors of the lists were not seen.
-pub(crate) fn print_coverage(filters: &[String]) {
-    if !filters.is_empty() || std::env::var_os("PAL_COVERAGE").is_none() {
-        return;
-    }
-    let seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-    for call in CALLS.iter().chain(GROUPS.iter().flat_map(|g| g.calls)) {
-        let missing: Vec<&str> = PalError::ALL
-            .iter()
-            .filter(|e| call.may_fail_with(**e) && !seen.contains(&(call.number, e.code())))
-            .map(|e| e.name())
-            .collect();
-        let succeeded = seen.iter().any(|(n, code)| *n == call.number && *code >= 0);
-        if !succeeded || !missing.is_empty() {
-            let never = if succeeded { "" } else { " NEVER SUCCEEDED;" };
-            println!("{:2} {}:{never} not seen: {}", call.number, call.name, missing.join(" "));
-        }
-    }
+/// Runs `f`; tells what the calls in it answered, too.
+pub(crate) fn record<R>(f: impl FnOnce() -> R) -> (R, Vec<(u32, i32)>) {
+    RECORD.take();
+    let result = f();
+    (result, RECORD.take())
+}
+
+/// How many answers outside the closed lists there were since the last time they were taken.
+pub(crate) fn violations() -> usize {
+    lock(&VIOLATIONS).len()
+}
+
+/// What was answered outside the closed lists since the last time.
+pub(crate) fn take_violations() -> Vec<String> {
+    std::mem::take(&mut lock(&VIOLATIONS))
+}
+
+/// Whether a call of the stack under test was seen to fail so.
+pub(crate) fn has_failed(call: &CallInfo, error: PalError) -> bool {
+    lock(&SEEN).contains(&(call.number, error.code()))
+}
+
+/// Whether it was seen to succeed.
+pub(crate) fn has_succeeded(call: &CallInfo) -> bool {
+    lock(&SEEN).iter().any(|(number, code)| *number == call.number && *code >= 0)
 }
 
 macro_rules! checked {
@@ -125,7 +147,22 @@ macro_rules! checked_group {
         checked!(HandlePassing, passing, $rows);
     };
     (Cloning $rows:tt) => {
-        checked!(Cloning, cloning, $rows);
+        impl Cloning for Checked {
+            /// As every layer, this one takes its locks first: nobody is left to give them back in the copy.
+            fn process_clone(
+                &self,
+                flags: u32,
+                is_child: arg::Out<'_, u32>,
+                process: arg::Out<'_, Handle>,
+                channel: arg::Out<'_, Handle>,
+            ) -> PalResult {
+                let result = harness::with_locks(|| {
+                    let _held = (lock(&SEEN), lock(&VIOLATIONS));
+                    Cloning::process_clone(self.cloning, flags, is_child, process, channel)
+                });
+                check(PROCESS_CLONE, result)
+            }
+        }
     };
     (Nodes $rows:tt) => {
         checked!(Nodes, nodes, $rows);

@@ -17,7 +17,7 @@ pub(crate) fn register(suite: &mut Suite) {
 }
 
 /// Runs `f` while no descriptor can be opened.
-fn without_descriptors<R>(f: impl FnOnce() -> R) -> R {
+pub(crate) fn without_descriptors<R>(f: impl FnOnce() -> R) -> R {
     let mut old = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the structure is ours.
     assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut old) }, 0);

@@ -1,19 +1,24 @@
 //! The PAL conformance suite: every call of the table, every error of its closed list.
 //!
 //! The cases see a stack of layers only through the table it ends in, so they run unchanged over any stack. `--over`
-//! chooses one: `native` (the native PAL alone), `copied` (a pass-through layer made by copying the table), the
-//! default being all of them in turn. Other arguments select cases by part of their name; `--list` lists them.
-//! A checking layer on top holds every result against the call's closed list.
+//! chooses one: `native` (the native PAL alone), `copied` (a pass-through layer made by copying the table), `renamed`
+//! (a layer that renames every handle), the default being all of them in turn. Other arguments select cases by part
+//! of their name; `--list` lists them. A checking layer on top holds every result against the call's closed list;
+//! `claims` fails a whole run in which an error of some list was met by no case.
 
 #![expect(clippy::unwrap_used, reason = "a case that fails panics")]
 
 mod asynchronous;
 mod checked;
+mod claims;
 mod clones;
 mod console;
+mod crossing;
 mod directories;
 mod events;
 mod exceptions;
+mod exhausted;
+mod failing;
 mod files;
 mod harness;
 mod injected;
@@ -21,10 +26,12 @@ mod limits;
 mod locks;
 mod memory;
 mod misc;
+mod mistakes;
 mod nodes;
 mod outside;
 mod pipes;
 mod processes;
+mod renamed;
 mod sockets;
 mod threads;
 mod waitsets;
@@ -43,6 +50,7 @@ fn suite() -> Suite {
     nodes::register(&mut suite);
     locks::register(&mut suite);
     limits::register(&mut suite);
+    exhausted::register(&mut suite);
     pipes::register(&mut suite);
     console::register(&mut suite);
     events::register(&mut suite);
@@ -54,7 +62,10 @@ fn suite() -> Suite {
     exceptions::register(&mut suite);
     processes::register(&mut suite);
     clones::register(&mut suite);
+    crossing::register(&mut suite);
     sockets::register(&mut suite);
+    mistakes::register(&mut suite);
+    failing::register(&mut suite);
     injected::register(&mut suite);
     suite
 }
@@ -76,7 +87,7 @@ fn main() -> ExitCode {
     // A family of processes begins in a process with one thread: one such process for each stack.
     let Ok(me) = std::env::current_exe() else { return ExitCode::FAILURE };
     let mut failed = false;
-    for over in ["native", "copied"] {
+    for over in ["native", "copied", "renamed"] {
         let wrapper = std::env::var("PAL_TEST_RUNNER").ok();
         let mut command = match &wrapper {
             Some(runner) => {

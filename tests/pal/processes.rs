@@ -35,6 +35,7 @@ pub(crate) fn child(env: &Env, role: &[u8]) -> ! {
             let interrupted = env.pal.thread_delay_execution(NEVER);
             if interrupted == Err(PalError::Interrupted) { 44 } else { 1 }
         }
+        b"wait in inherited memory" => crate::crossing::wait_in_inherited(env),
         b"image" => {
             let image = env.read(env.startup.next_image, 0, 100).map(|(_, bytes)| bytes);
             i32::from(image != Ok(b"another image".to_vec()))

@@ -45,6 +45,7 @@ fn found(policy: &Policy, path: &str, last: Last) -> Result<String, PalError> {
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW;
             let fd =
                 openat(&*location.parent, &location.name[..], flags, Mode::empty()).map_err(file_error)?;
+            policy.check(location.root, &fd, &fstat(&fd).map_err(file_error)?)?;
             let path = String::from_utf8(location.path).unwrap();
             let mut text = String::new();
             let _ = std::io::Read::read_to_string(&mut fs::File::from(fd), &mut text);
@@ -145,4 +146,77 @@ fn hidden_directories_are_denied_under_any_name() {
 fn proc_cannot_be_mapped() {
     let proc = Mapping { guest: b"/proc".into(), host: "/proc".into(), read_only: true };
     assert!(matches!(Policy::new(&[proc], &[]), Err(PolicyError::Proc(_))));
+}
+
+#[test]
+fn a_directory_moved_away_during_resolution_leads_nowhere() {
+    let fixture = fixture();
+    let (here, away) = (fixture.outer.path().join("root/moving"), fixture.outer.path().join("moved"));
+    fs::create_dir_all(here.join("a/b")).unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let _ = fs::rename(here.join("a"), &away);
+                let _ = fs::rename(&away, here.join("a"));
+            }
+        });
+        for policy in &fixture.policies {
+            for _ in 0..2000 {
+                // Above the moved directory lies `secret`; above where it was, nothing of that name.
+                assert_eq!(found(policy, "/moving/a/b/../../secret", Last::Follow), Err(PalError::NotFound));
+                assert_eq!(found(policy, "/moving/a/../../../secret", Last::Follow), Err(PalError::NotFound));
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_link_swapped_in_as_the_last_component_is_not_followed_by_the_host() {
+    let fixture = fixture();
+    let (name, secret) = (fixture.outer.path().join("root/last"), fixture.outer.path().join("secret"));
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let _ = fs::write(&name, "harmless");
+                let _ = fs::remove_file(&name);
+                let _ = symlink(&secret, &name);
+                let _ = fs::remove_file(&name);
+            }
+        });
+        for policy in &fixture.policies {
+            for last in [Last::Follow, Last::Keep] {
+                for _ in 0..1000 {
+                    let text = found(policy, "/last", last).unwrap_or_default();
+                    assert!(!text.contains("secret"), "{text}");
+                }
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn proc_and_its_magic_links_are_denied_below_a_mapping() {
+    let fixture = fixture();
+    let fd = fs::File::open(fixture.outer.path().join("secret")).unwrap();
+    let magic = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&fd));
+    let root = Mapping { guest: b"/".into(), host: "/".into(), read_only: true };
+    let make = || Policy::new(std::slice::from_ref(&root), &[]).unwrap();
+    for policy in [make(), make().without_openat2()] {
+        for path in [&magic, "/proc/self/root", "/proc/self/exe", "/proc/version", "/proc/../proc/version"] {
+            for last in [Last::Follow, Last::Keep] {
+                assert_eq!(found(&policy, path, last), Err(PalError::Denied), "{path} {last:?}");
+            }
+        }
+    }
+    // A link in a mapping that names one is a name of the guest's, where there is none.
+    symlink(&magic, fixture.outer.path().join("root/magic")).unwrap();
+    symlink("/proc/self/root/etc/passwd", fixture.outer.path().join("root/passwd")).unwrap();
+    for policy in &fixture.policies {
+        assert_eq!(found(policy, "/magic", Last::Follow), Err(PalError::NotFound));
+        assert_eq!(found(policy, "/passwd", Last::Follow), Err(PalError::NotFound));
+    }
 }

@@ -85,10 +85,10 @@ pub(crate) fn wait_for_client(server: Handle, options: u32, client: Out<'_, Hand
     if options & !options_of::NONBLOCK != 0 {
         return Err(PalError::Invalid);
     }
-    user::probe(client)?;
+    let place = user::place(client)?;
     match server.ops.accept(options, server.nonblocking())? {
         Some(stream) => {
-            user::give_object(client, stream)?;
+            place.give(stream)?;
             Ok(Status::Ok)
         }
         None => Ok(Status::Pending),

@@ -1,22 +1,10 @@
-//! Copies of the process, and what binds one to its supervisor.
+//! Processes: how one begins and ends, and what binds it to its supervisor. [`super::twin`] copies one with threads.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
 
-use super::stack::{self, Stack};
-
-/// Which side of a copy the caller finds itself on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Side {
-    /// The process that was copied.
-    Parent,
-    /// The copy; only the calling thread is in it.
-    Child,
-}
-
-fn last_errno() -> Errno {
+pub(super) fn last_errno() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
@@ -30,68 +18,8 @@ pub(crate) fn fork() -> Result<i32, Errno> {
     if pid < 0 { Err(last_errno()) } else { Ok(pid) }
 }
 
-/// What an intermediate process needs; lives on the stack of the thread that waits for it.
-struct Job<'a> {
-    /// Where that thread waits, for the copy to go on from.
-    saved: AtomicUsize,
-    /// What the intermediate does with the number of the copy.
-    report: &'a dyn Fn(i32),
-}
-
-/// What [`stack::clone_on`] returns in the copy.
-const IN_COPY: isize = isize::MIN;
-/// The intermediate's stack.
-const INTERMEDIATE_BYTES: usize = 64 << 10;
-
-unsafe extern "C" fn intermediate(job: usize) -> i32 {
-    let job: *const Job<'_> = core::ptr::with_exposed_provenance(job);
-    // SAFETY: the thread that waits keeps the job; in an intermediate with memory of its own it is a copy.
-    let job = unsafe { &*job };
-    // SAFETY: only this thread of the program runs below here; glibc takes the locks of its heap around the copy.
-    let pid = unsafe { libc::fork() };
-    if pid == 0 {
-        // SAFETY: this memory is a copy from while the thread waited at `saved`.
-        unsafe { stack::resume(job.saved.load(Ordering::Relaxed), IN_COPY) }
-    }
-    if pid < 0 {
-        return last_errno().raw_os_error();
-    }
-    (job.report)(pid);
-    0
-}
-
-/// Copies the process so that the copy is not its child but its nearest subreaper's, which a short-lived process in
-/// between brings about: it shares this memory while the caller waits (`vfork`), copies it, reports the number of
-/// the copy, and ends. An emulated host may make it a copy itself.
-///
-/// All signals must be blocked.
-///
-/// # Errors
-/// EAGAIN, ENOMEM.
-pub(crate) fn fork_away(report: &dyn Fn(i32)) -> Result<Side, Errno> {
-    let between = Stack::new(INTERMEDIATE_BYTES)?;
-    let job = Job { saved: AtomicUsize::new(0), report };
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-    let flags = usize::try_from(flags).unwrap_or(0);
-    let at = (&raw const job).expose_provenance();
-    // SAFETY: the stack is used by nothing else; CLONE_VFORK suspends the caller while memory is shared.
-    let result = unsafe { stack::clone_on(flags, between.top(), intermediate, at, job.saved.as_ptr()) };
-    if result == IN_COPY {
-        return Ok(Side::Child);
-    }
-    let pid = i32::try_from(result).unwrap_or(-libc::EAGAIN);
-    if pid < 0 {
-        return Err(Errno::from_raw_os_error(-pid));
-    }
-    match wait_for(pid) {
-        0 => Ok(Side::Parent),
-        status if libc::WIFEXITED(status) => Err(Errno::from_raw_os_error(libc::WEXITSTATUS(status))),
-        _ => Err(Errno::AGAIN),
-    }
-}
-
 /// Waits for a child of any kind; its wait status.
-fn wait_for(pid: i32) -> i32 {
+pub(super) fn wait_for(pid: i32) -> i32 {
     let mut status = 0;
     loop {
         // SAFETY: the status is ours.
@@ -114,8 +42,8 @@ pub(crate) fn die_with(parent: i32) -> bool {
     parent_id() == parent
 }
 
-/// In a copy that [`fork_away`] made: waits until the supervisor is its parent, which the process in between brings
-/// about by ending, and binds its life to it. `false`: the supervisor is gone.
+/// In a copy that [`super::twin::fork_away`] made: waits until the supervisor is its parent, which the process in
+/// between brings about by ending, and binds its life to it. `false`: the supervisor is gone.
 pub(crate) fn become_child_of(supervisor: i32) -> bool {
     let first = parent_id();
     let mut looks = 0_u32;
@@ -147,23 +75,6 @@ pub(crate) fn process_id() -> i32 {
 pub(crate) fn become_subreaper() -> bool {
     // SAFETY: takes numbers.
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 }
-}
-
-/// Copies the process, where no subreaper can adopt the copy, as a child that nobody reaps: SIGCHLD must be ignored.
-///
-/// # Errors
-/// EAGAIN, ENOMEM.
-pub(crate) fn fork_plain(report: &dyn Fn(i32)) -> Result<Side, Errno> {
-    // SAFETY: only the calling thread goes on in the copy; glibc takes the locks of its heap around it.
-    let pid = unsafe { libc::fork() };
-    match pid {
-        0 => Ok(Side::Child),
-        1.. => {
-            report(pid);
-            Ok(Side::Parent)
-        }
-        _ => Err(last_errno()),
-    }
 }
 
 /// Makes the kernel kill the calling process when the peer of a socket is gone, on which nothing is sent any more.

@@ -24,4 +24,5 @@ pub(crate) mod shared;
 pub(crate) mod signal;
 pub(crate) mod stack;
 pub(crate) mod terminal;
+pub(crate) mod twin;
 pub(crate) mod upcall;

@@ -3,8 +3,8 @@
 //! Both entries save the callee-saved registers on the stack they leave and tell where (`saved`). [`resume`] goes back
 //! there: the entry then returns a second time, with the given value. That is sound where the saved stack is as it
 //! was left, which is so when the first return has not happened: another stack of the same thread runs below
-//! [`call_on`], and below [`clone_on`] either another stack (the thread is suspended, as by `vfork`) or a copy of the
-//! memory as it was.
+//! [`call_on`] (or of a thread that takes its place in a copy of the process), and below [`clone_on`] either another
+//! stack (the thread is suspended, as by `vfork`) or a copy of the memory as it was.
 
 use core::arch::global_asm;
 
@@ -43,7 +43,7 @@ global_asm!(
     "ret",
     ".globl trunnion_clone_on",
     ".hidden trunnion_clone_on",
-    // (rdi = flags, rsi = top, rdx = function, rcx = argument, r8 = &saved)
+    // (rdi = flags, rsi = top, rdx = function, rcx = argument, r8 = &saved, r9 = &cleared)
     "trunnion_clone_on:",
     "push rbp",
     "push rbx",
@@ -56,7 +56,7 @@ global_asm!(
     "mov r13, rcx",
     "mov eax, 56", // clone
     "xor edx, edx",
-    "xor r10d, r10d",
+    "mov r10, r9",
     "xor r8d, r8d",
     "syscall",
     "test rax, rax",
@@ -123,7 +123,7 @@ global_asm!(
     "ret",
     ".globl trunnion_clone_on",
     ".hidden trunnion_clone_on",
-    // (x0 = flags, x1 = top, x2 = function, x3 = argument, x4 = &saved)
+    // (x0 = flags, x1 = top, x2 = function, x3 = argument, x4 = &saved, x5 = &cleared)
     "trunnion_clone_on:",
     "sub sp, sp, #160",
     "stp x19, x20, [sp]",
@@ -142,7 +142,7 @@ global_asm!(
     "mov x20, x3",
     "mov x2, xzr",
     "mov x3, xzr",
-    "mov x4, xzr",
+    "mov x4, x5",
     "mov x8, #220", // clone
     "svc #0",
     "cbnz x0, 3b",
@@ -168,6 +168,7 @@ unsafe extern "C" {
         function: unsafe extern "C" fn(usize) -> i32,
         argument: usize,
         saved: *mut usize,
+        cleared: *mut u32,
     ) -> isize;
 }
 
@@ -215,19 +216,22 @@ pub(crate) fn go_back(home: &'static std::thread::LocalKey<core::cell::Cell<usiz
 }
 
 /// `clone(flags)` with a stack for the child, which runs `function(argument)` and exits with its result. Returns
-/// the child's number or a negative error; a second time, in a copy of the process, by [`resume`].
+/// the child's number or a negative error; a second time, in a copy of the process, by [`resume`]. With
+/// `CLONE_CHILD_CLEARTID`, the kernel clears `*cleared` and wakes who waits on it when the child has ended.
 ///
 /// # Safety
-/// As [`call_on`]. The flags copy the memory, or share it and suspend the caller.
+/// As [`call_on`]. The flags copy the memory, share it and suspend the caller, or make a thread; in the last case
+/// nobody goes back to `saved`, and `cleared` lives until it is cleared.
 pub(crate) unsafe fn clone_on(
     flags: usize,
     top: usize,
     function: unsafe extern "C" fn(usize) -> i32,
     argument: usize,
     saved: *mut usize,
+    cleared: *mut u32,
 ) -> isize {
     // SAFETY: the routine follows the C convention; the caller answers for the stack and the flags.
-    unsafe { trunnion_clone_on(flags, top, function, argument, saved) }
+    unsafe { trunnion_clone_on(flags, top, function, argument, saved, cleared) }
 }
 
 /// The base of FS: x86-64 Linux keeps a pointer to the thread block at its start.
@@ -296,6 +300,26 @@ impl Stack {
         };
         // SAFETY: the range is mapped and lives until `no_signal_stack` or the end of the thread.
         unsafe { libc::sigaltstack(&raw const stack, core::ptr::null_mut()) };
+    }
+}
+
+/// The stack of signal handlers that a thread has, for another one that takes its place.
+pub(crate) struct SignalStack(libc::stack_t);
+
+impl SignalStack {
+    /// That of the calling thread.
+    pub(crate) fn current() -> Self {
+        let mut stack =
+            libc::stack_t { ss_sp: core::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+        // SAFETY: the structure is ours.
+        unsafe { libc::sigaltstack(core::ptr::null(), &raw mut stack) };
+        Self(stack)
+    }
+
+    /// Makes it that of the calling thread, which has none and may be running on it.
+    pub(crate) fn take_over(&self) {
+        // SAFETY: whose stack it was, the calling thread is now.
+        unsafe { libc::sigaltstack(&raw const self.0, core::ptr::null_mut()) };
     }
 }
 
