@@ -499,4 +499,9 @@ impl Family for NativePal {
         let _inside = Inside::enter();
         family::ring(id)
     }
+
+    fn family_stop(&self, signal: u32) -> PalResult {
+        let _inside = Inside::enter();
+        family::stop(signal.cast_signed())
+    }
 }

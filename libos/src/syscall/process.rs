@@ -207,6 +207,11 @@ pub(super) fn get_robust_list(call: &mut Call<'_>, pid: u32, head: Ptr, len: Ptr
     Ok(0)
 }
 
+pub(super) fn rseq(call: &mut Call<'_>, area: Ptr, len: u32, flags: Hex, signature: Hex) -> SysResult {
+    call.thread.rseq.call(area.0, len, flags.0, signature.0)?;
+    Ok(0)
+}
+
 pub(super) fn set_thread_area(call: &mut Call<'_>, at: Ptr) -> SysResult {
     tls::set_at(call.thread, at.0)?;
     Ok(0)

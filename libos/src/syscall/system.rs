@@ -1,5 +1,7 @@
 //! uname(2), sysinfo(2), limits, scheduling, prctl(2), getrandom(2), personality(2).
 
+use core::sync::atomic::Ordering::Relaxed;
+
 use pal_abi::Pal as _;
 use pal_abi::flags::clock;
 
@@ -84,6 +86,8 @@ fn change_limit(resource: u32, soft: u64, hard: u64) -> Result<(), Errno> {
         return Err(Errno::EPERM);
     }
     limits.0[resource] = (soft, hard);
+    // Who sends looks at the receiver's limit.
+    process().member().0.signal_limit.store(limits.signals(), Relaxed);
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use pal_abi::{ContextI386, Handle};
 
 use super::family::{self, Seen, flag, state};
 use super::process::process;
+use super::rseq::Rseq;
 use super::thread::Thread;
 use crate::arch::context::ESP;
 use crate::arch::{tls, user};
@@ -75,6 +76,7 @@ pub fn fork(context: &mut ContextI386, thread: &mut Thread, request: &Request) -
     member.group.store(me.group(), Relaxed);
     member.session.store(me.session(), Relaxed);
     member.uid.store(me.uid(), Relaxed);
+    member.signal_limit.store(me.0.signal_limit.load(Relaxed), Relaxed);
     member.flags.store(inherited | vfork, Relaxed);
     member.exit_signal.store(request.exit_signal, Relaxed);
     member.start_ticks.store(u32::try_from(pal::now() / 10_000_000).unwrap_or(0), Relaxed);
@@ -125,6 +127,9 @@ fn become_child(context: &mut ContextI386, thread: &mut Thread, request: &Reques
     thread.restart = None;
     thread.clear_child_tid = 0;
     thread.robust_list = (0, 0);
+    if request.flags & flags::VM != 0 {
+        thread.rseq = Rseq::NONE;
+    }
     if request.stack != 0 {
         context.gpr[ESP] = request.stack;
     }

@@ -9,5 +9,6 @@ pub mod exit;
 pub mod family;
 pub mod limits;
 pub mod process;
+pub mod rseq;
 pub mod thread;
 pub mod wait;

@@ -1,5 +1,6 @@
 //! The thread of a process.
 
+use super::rseq::Rseq;
 use crate::signal::frame::{AltStack, FaultRecord};
 use crate::signal::set::SigSet;
 
@@ -48,6 +49,8 @@ pub struct Thread {
     pub clear_child_tid: u32,
     /// `set_robust_list`.
     pub robust_list: (u32, u32),
+    /// `rseq`.
+    pub rseq: Rseq,
     /// TLS descriptors.
     pub tls: [[u8; 8]; TLS_ENTRIES],
 }
@@ -64,6 +67,7 @@ impl Thread {
             restart: None,
             clear_child_tid: 0,
             robust_list: (0, 0),
+            rseq: Rseq::NONE,
             tls: [[0; 8]; TLS_ENTRIES],
         }
     }

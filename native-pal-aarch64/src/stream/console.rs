@@ -105,6 +105,9 @@ impl Ops for Console {
     // An inherited descriptor has a position that other programs of this host share, a file too: `(a; b) > out` would else
     // write one over the other, and so would two descriptors of one `2>&1`. Hence it is a stream without offsets.
     fn read(&self, _offset: u64, buf: Buffer, nonblocking: bool) -> Result<Transfer, PalError> {
+        if self.terminal {
+            wait_for_foreground(self.fd.as_fd(), libc::SIGTTIN);
+        }
         io::read_foreign(self.fd.as_fd(), buf, nonblocking)
     }
 
@@ -192,6 +195,16 @@ impl Ops for Console {
     }
 }
 
+/// Stops the command while it is in the background of its terminal, as the host would stop any program there. It would
+/// not stop a member, which ignores what the terminal sends, but refuse it.
+pub(crate) fn wait_for_foreground(fd: BorrowedFd<'_>, signal: i32) {
+    let is_behind = |foreground| foreground != rustix::process::getpgrp();
+    if termios::tcgetpgrp(fd).is_ok_and(is_behind) {
+        // Without a supervisor the host's refusal stands.
+        let _ = crate::family::stop(signal);
+    }
+}
+
 /// What of the attributes belongs to a terminal.
 pub(crate) const TERMINAL_ATTRIBUTES: u32 =
     valid::TERMIOS | valid::TERMIOS_DRAIN | valid::TERMIOS_FLUSH | valid::WINDOW;
@@ -218,6 +231,7 @@ pub(crate) fn terminal_attributes(fd: BorrowedFd<'_>, attr: &mut Attr) -> Result
 
 /// Sets the terminal's settings and window size.
 pub(crate) fn set_terminal_attributes(fd: BorrowedFd<'_>, attr: &Attr, mask: u32) -> Result<(), PalError> {
+    wait_for_foreground(fd, libc::SIGTTOU);
     let when = if mask & valid::TERMIOS_FLUSH != 0 {
         Some(OptionalActions::Flush)
     } else if mask & valid::TERMIOS_DRAIN != 0 {
