@@ -15,6 +15,7 @@ use super::{Ops, Stream, Transfer, io};
 use crate::handle::{Export, WaitSource};
 use crate::policy::file_error;
 use crate::sys::mem::Source;
+use crate::sys::terminal::is_behind;
 use crate::user::Buffer;
 
 /// Indices of `c_cc`, in Linux's order.
@@ -198,8 +199,7 @@ impl Ops for Console {
 /// Stops the command while it is in the background of its terminal, as the host would stop any program there. It would
 /// not stop a member, which ignores what the terminal sends, but refuse it.
 pub(crate) fn wait_for_foreground(fd: BorrowedFd<'_>, signal: i32) {
-    let is_behind = |foreground| foreground != rustix::process::getpgrp();
-    if termios::tcgetpgrp(fd).is_ok_and(is_behind) {
+    if is_behind(fd) {
         // Without a supervisor the host's refusal stands.
         let _ = crate::family::stop(signal);
     }
