@@ -152,6 +152,7 @@ pub(crate) const CASES: &[Case] = &[
 const FLAGS: &[&str] = &["-O2", "-march=i686", "-w"];
 /// Programs that are not one C file of the folder compiled with `FLAGS`: name, source, further flags.
 const SPECIAL: &[(&str, &str, &[&str])] = &[
+    ("terminal", "terminal.c", &["-static"]),
     ("hello_asm", "hello_asm.S", &["-static", "-nostdlib"]),
     ("hello_static_pie", "hello.c", &["-static-pie", "-fPIE"]),
     ("floats_sse2", "floats.c", &["-static", "-msse2", "-mfpmath=sse", "-lm"]),

@@ -7,7 +7,7 @@
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use pal_abi::flags::{attr, event, stream};
-use pal_abi::{Attr, Handle, Layout as _};
+use pal_abi::{Attr, Handle, Layout as _, PalError};
 
 use super::info::{SigInfo, code};
 use super::set::{COUNT, SIGCONT};
@@ -44,9 +44,16 @@ pub fn look() {
         return;
     }
     let mut record = [0; RECORD];
-    while let Ok(8) = pal::read(Handle(QUEUE.load(Relaxed)), 0, record.as_mut_slice().into(), 8) {
-        let [a, b, c, d, e, f, g, h] = record;
-        pass(u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]) == BY_KERNEL);
+    loop {
+        match pal::read(Handle(QUEUE.load(Relaxed)), 0, record.as_mut_slice().into(), 8) {
+            Ok(8) => {
+                let [a, b, c, d, e, f, g, h] = record;
+                pass(u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]) == BY_KERNEL);
+            }
+            // Another ring: what it was for is looked at here, too, or pending when we return.
+            Err(PalError::Interrupted) => {}
+            _ => return,
+        }
     }
 }
 
