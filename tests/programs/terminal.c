@@ -7,7 +7,8 @@ static volatile int resized;
 static struct termios at_start;
 static pid_t job; static char **command;
 static void note(int n, siginfo_t *i, void *u) { (void)n; (void)i; (void)u; resized = 1; }
-static void told(int n, siginfo_t *i, void *u) { (void)i; (void)u; printf("caught %s\n", sigabbrev_np(n)); }
+/* Not through stdio, in the midst of which it may come. */
+static void told(int n, siginfo_t *i, void *u) { char line[40]; (void)i; (void)u; write(1, line, snprintf(line, sizeof line, "caught %s\n", sigabbrev_np(n))); }
 static void size(void) { struct winsize w; memset(&w, 0, sizeof w); show("TIOCGWINSZ", ioctl(0, TIOCGWINSZ, &w)); printf("%d rows, %d columns\n", w.ws_row, w.ws_col); }
 static void settings(void) {
     struct termios t; tcgetattr(0, &t);
