@@ -92,6 +92,8 @@ pub(crate) const CASES: &[Case] = &[
     case("pipes"),
     case("exec"),
     case("signals"),
+    case("signals_queued"),
+    case("rseq"),
     case("signal_context"),
     case("signal_stack"),
     case("signal_child"),

@@ -9,35 +9,14 @@ use std::sync::Arc;
 use pal_abi::flags::{access, attr as valid, node, stream as bits};
 use pal_abi::{Attr, PalError};
 use rustix::io::Errno;
-use rustix::termios::{self, OptionalActions, SpecialCodeIndex, Termios, Winsize};
+use rustix::termios::{self, Winsize};
 
 use super::{Ops, Stream, Transfer, io};
 use crate::handle::{Export, WaitSource};
 use crate::policy::file_error;
 use crate::sys::mem::Source;
-use crate::sys::terminal::is_behind;
+use crate::sys::terminal::{self, When, is_behind};
 use crate::user::Buffer;
-
-/// Indices of `c_cc`, in Linux's order.
-const CODES: [SpecialCodeIndex; 17] = [
-    SpecialCodeIndex::VINTR,
-    SpecialCodeIndex::VQUIT,
-    SpecialCodeIndex::VERASE,
-    SpecialCodeIndex::VKILL,
-    SpecialCodeIndex::VEOF,
-    SpecialCodeIndex::VTIME,
-    SpecialCodeIndex::VMIN,
-    SpecialCodeIndex::VSWTC,
-    SpecialCodeIndex::VSTART,
-    SpecialCodeIndex::VSTOP,
-    SpecialCodeIndex::VSUSP,
-    SpecialCodeIndex::VEOL,
-    SpecialCodeIndex::VREPRINT,
-    SpecialCodeIndex::VDISCARD,
-    SpecialCodeIndex::VWERASE,
-    SpecialCodeIndex::VLNEXT,
-    SpecialCodeIndex::VEOL2,
-];
 
 /// An inherited descriptor.
 #[derive(Debug)]
@@ -211,15 +190,14 @@ pub(crate) const TERMINAL_ATTRIBUTES: u32 =
 
 /// Fills in the terminal's settings and window size.
 pub(crate) fn terminal_attributes(fd: BorrowedFd<'_>, attr: &mut Attr) -> Result<(), Errno> {
-    let settings = termios::tcgetattr(fd)?;
-    attr.input_flags = settings.input_modes.bits();
-    attr.output_flags = settings.output_modes.bits();
-    attr.control_flags = settings.control_modes.bits();
-    attr.local_flags = settings.local_modes.bits();
-    for (to, index) in attr.characters.iter_mut().zip(CODES) {
-        *to = settings.special_codes[index];
-    }
-    (attr.input_speed, attr.output_speed) = (settings.input_speed(), settings.output_speed());
+    let settings = terminal::settings(fd)?;
+    attr.input_flags = settings.c_iflag;
+    attr.output_flags = settings.c_oflag;
+    attr.control_flags = settings.c_cflag;
+    attr.local_flags = settings.c_lflag;
+    attr.line = settings.c_line;
+    attr.characters = settings.c_cc;
+    (attr.input_speed, attr.output_speed) = (settings.c_ispeed, settings.c_ospeed);
     attr.valid |= valid::TERMIOS;
     if let Ok(window) = termios::tcgetwinsize(fd) {
         (attr.rows, attr.columns) = (window.ws_row, window.ws_col);
@@ -233,23 +211,24 @@ pub(crate) fn terminal_attributes(fd: BorrowedFd<'_>, attr: &mut Attr) -> Result
 pub(crate) fn set_terminal_attributes(fd: BorrowedFd<'_>, attr: &Attr, mask: u32) -> Result<(), PalError> {
     wait_for_foreground(fd, libc::SIGTTOU);
     let when = if mask & valid::TERMIOS_FLUSH != 0 {
-        Some(OptionalActions::Flush)
+        Some(When::Flush)
     } else if mask & valid::TERMIOS_DRAIN != 0 {
-        Some(OptionalActions::Drain)
+        Some(When::Drain)
     } else {
-        (mask & valid::TERMIOS != 0).then_some(OptionalActions::Now)
+        (mask & valid::TERMIOS != 0).then_some(When::Now)
     };
     if let Some(when) = when {
-        let mut settings: Termios = termios::tcgetattr(fd).map_err(file_error)?;
-        settings.input_modes = termios::InputModes::from_bits_retain(attr.input_flags);
-        settings.output_modes = termios::OutputModes::from_bits_retain(attr.output_flags);
-        settings.control_modes = termios::ControlModes::from_bits_retain(attr.control_flags);
-        settings.local_modes = termios::LocalModes::from_bits_retain(attr.local_flags);
-        for (from, index) in attr.characters.iter().zip(CODES) {
-            settings.special_codes[index] = *from;
-        }
-        // Draining may be broken off by a signal that is nobody's interrupt.
-        rustix::io::retry_on_intr(|| termios::tcsetattr(fd, when, &settings)).map_err(file_error)?;
+        let settings = terminal::Settings {
+            c_iflag: attr.input_flags,
+            c_oflag: attr.output_flags,
+            c_cflag: attr.control_flags,
+            c_lflag: attr.local_flags,
+            c_line: attr.line,
+            c_cc: attr.characters,
+            c_ispeed: attr.input_speed,
+            c_ospeed: attr.output_speed,
+        };
+        terminal::set_settings(fd, when, &settings).map_err(file_error)?;
     }
     if mask & valid::WINDOW != 0 {
         let window = Winsize {
