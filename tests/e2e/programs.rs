@@ -101,6 +101,7 @@ pub(crate) const CASES: &[Case] = &[
     case("wild"),
     case("syscalls_files"),
     case("syscalls_process"),
+    case("syscalls_tier0"),
     case("many_processes"),
     Case { input: "one\ntwo\nthe last without an end", ..case("echo_input") },
     with("die_null", "die", &["null"]),

@@ -300,6 +300,7 @@ fn forget_old(thread: &mut Thread) {
     thread.clear_child_tid = 0;
     thread.robust_list = (0, 0);
     thread.rseq = Rseq::NONE;
+    thread.settings.after_exec();
     thread.alt = AltStack::DISABLED;
     thread.restart = None;
     tls::clear(thread);

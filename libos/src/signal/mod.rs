@@ -67,14 +67,15 @@ pub fn sleep(thread: &Thread, handles: &[Handle], deadline: u64) -> Result<Optio
     }
     let member = process().member();
     member.0.flags.fetch_or(flag::SLEEPING, Relaxed);
-    let result = pal::wait_any(handles, deadline);
+    let until = deadline.min(timer::next());
+    let result = pal::wait_any(handles, until);
     member.0.flags.fetch_and(!flag::SLEEPING, Relaxed);
     match result {
-        Ok(index) => Ok(index),
-        Err(PalError::Interrupted) if is_due(thread) => Err(Errno::ERESTARTSYS),
-        Err(PalError::Interrupted) => Ok(None),
-        Err(error) => Err(error.into()),
+        Ok(None) if until != deadline => _ = timer::ring(),
+        Err(PalError::Interrupted) => {}
+        _ => return Ok(result?),
     }
+    if is_due(thread) { Err(Errno::ERESTARTSYS) } else { Ok(None) }
 }
 
 /// Sends a signal to this process.

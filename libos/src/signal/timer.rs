@@ -75,6 +75,24 @@ pub fn set(alarm: Alarm) -> Result<Alarm, Errno> {
     Ok(old)
 }
 
+/// When it rings next. A thread that sleeps wakes for it by itself: the helper may be slow to come.
+#[must_use]
+pub fn next() -> u64 {
+    match process().alarm.lock().deadline {
+        0 => NEVER,
+        deadline => deadline,
+    }
+}
+
+/// Sends this process SIGALRM if it is time. Tells whether it was.
+pub fn ring() -> bool {
+    let rings = process().alarm.lock().ring(pal::now());
+    if rings {
+        super::post_self(&SigInfo::kernel(SIGALRM));
+    }
+    rings
+}
+
 /// Forgets the alarm, which a child does not inherit.
 pub fn after_fork() {
     *process().alarm.lock() = Alarm::default();
@@ -110,20 +128,13 @@ pub const HELPER_START: u32 = 1;
 /// The helper's work. Never returns.
 pub fn run_helper() -> ! {
     loop {
-        let now = pal::now();
-        let (rings, deadline) = {
-            let mut alarm = process().alarm.lock();
-            (alarm.ring(now), alarm.deadline)
-        };
-        if rings {
-            super::post_self(&SigInfo::kernel(SIGALRM));
+        if ring() {
             // A thread that has ended needs no interruption.
             _ = pal().thread_interrupt(Handle(TARGET.load(Relaxed)));
             continue;
         }
-        let deadline = if deadline == 0 { NEVER } else { deadline };
         // Woken, late or interrupted: the alarm is looked at again.
-        _ = pal::wait_any(&[Handle(WAKE.load(Relaxed))], deadline);
+        _ = pal::wait_any(&[Handle(WAKE.load(Relaxed))], next());
     }
 }
 

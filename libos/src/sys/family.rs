@@ -154,6 +154,8 @@ pub struct Member {
     pub private: Pending,
     /// `RLIMIT_SIGPENDING`.
     pub signal_limit: AtomicU32,
+    /// What it gets when its parent ends; 0: nothing.
+    pub death_signal: AtomicU32,
     /// User.
     pub uid: AtomicU32,
     /// Monotonic start, in clock ticks of 10 ms.

@@ -5,7 +5,7 @@ use alloc::string::String;
 use super::arg::{Arg, Fd, Hex, Mode, Path, Ptr};
 use super::{
     Call, attributes, copy, descriptor, directory, futex, identity, ioctl, iovec, memory, names, network,
-    open, poll, process, read, seek, signal, stat, system, time, xattr,
+    open, poll, prctl, process, read, seek, signal, stat, system, time, xattr,
 };
 use crate::error::SysResult;
 
@@ -169,7 +169,7 @@ syscalls! {
     162 nanosleep = time::nanosleep(request: Ptr, remaining: Ptr);
     163 mremap = memory::mremap(old: Ptr, old_len: u32, new_len: u32, flags: Hex, new: Ptr);
     168 poll = poll::poll(records: Ptr, count: u32, timeout: i32);
-    172 prctl = system::prctl(option: u32, a: Hex, b: Hex, c: Hex, d: Hex);
+    172 prctl = prctl::prctl(option: u32, a: Hex, b: Hex, c: Hex, d: Hex);
     173 rt_sigreturn = signal::rt_sigreturn();
     174 rt_sigaction = signal::rt_sigaction(signal: u32, new: Ptr, old: Ptr, size: u32);
     175 rt_sigprocmask = signal::rt_sigprocmask(how: u32, new: Ptr, old: Ptr, size: u32);

@@ -175,11 +175,9 @@ fn clock_sleep(
     form: Form,
 ) -> SysResult {
     const ABSTIME: u32 = 1;
+    const RAW_TO_COARSE: core::ops::RangeInclusive<i32> = 4..=6;
     let source = below(which)?;
-    if source == clock::THREAD_CPU {
-        return Err(Errno::EINVAL);
-    }
-    if source == clock::PROCESS_CPU {
+    if matches!(source, clock::THREAD_CPU | clock::PROCESS_CPU) || RAW_TO_COARSE.contains(&which) {
         return Err(Errno::EOPNOTSUPP);
     }
     let time = read_timespec(request, form)?;

@@ -31,6 +31,7 @@ pub mod flags {
     pub const PARENT_SETTID: u32 = 0x10_0000;
     pub const CHILD_CLEARTID: u32 = 0x20_0000;
     pub const CHILD_SETTID: u32 = 0x100_0000;
+    pub const NEW_FS: u32 = 0x2_0000;
     pub const NAMESPACES: u32 = 0x7e02_0000;
 }
 

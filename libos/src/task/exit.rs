@@ -14,7 +14,7 @@ use crate::arch::user;
 use crate::fs::shared;
 use crate::pal::{clock_ns, pal};
 use crate::signal::info::{SigInfo, code};
-use crate::signal::set::SIGCHLD;
+use crate::signal::set::{COUNT, SIGCHLD};
 
 /// CPU time this process has used, in milliseconds.
 #[must_use]
@@ -42,12 +42,15 @@ fn end(thread: &mut Thread, status: u32, code: i32, value: u32, host_code: u32) 
     shared::release_all();
     me.0.cpu_ms.store(cpu_ms().saturating_add(process().children_cpu_ms.load(Relaxed)), Relaxed);
     me.0.status.store(status, Relaxed);
+    let mut orphans = Vec::new();
     let parent = {
         let _guard = family::lock();
         for child in family::all().filter(|child| child.parent() == me.pid()) {
             child.0.parent.store(INIT_PID, Relaxed);
             if child.state() == state::ZOMBIE {
                 child.0.state.store(state::FREE, Release);
+            } else if child.0.death_signal.load(Relaxed) != 0 {
+                orphans.push(child);
             }
         }
         let parent = family::find(me.parent()).filter(|parent| parent.state() != state::ZOMBIE);
@@ -56,6 +59,10 @@ fn end(thread: &mut Thread, status: u32, code: i32, value: u32, host_code: u32) 
         parent
     };
     release_parent(false);
+    for orphan in orphans {
+        let signal = orphan.0.death_signal.load(Relaxed).clamp(1, COUNT);
+        family::post(orphan, &SigInfo { signal, first: me.pid(), second: me.uid(), ..SigInfo::default() });
+    }
     if let Some(parent) = parent {
         if me.exit_signal() != 0 {
             let info = SigInfo::child(code, me.pid(), me.uid(), value);

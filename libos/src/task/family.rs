@@ -213,7 +213,7 @@ pub fn reserve() -> Result<&'static Member, Errno> {
     }
     memory.next_pid.store(if pid == LAST_PID { FIRST_PID } else { pid + 1 }, Relaxed);
     member.pid.store(pid, Relaxed);
-    for word in [&member.status, &member.flags, &member.cpu_ms] {
+    for word in [&member.status, &member.flags, &member.cpu_ms, &member.death_signal] {
         word.store(0, Relaxed);
     }
     pending::clear(member);
