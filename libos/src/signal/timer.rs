@@ -59,13 +59,16 @@ pub fn set_target(thread: Handle) {
     TARGET.store(thread.0, Relaxed);
 }
 
-/// Sets the alarm; gives the one before.
+/// Sets the alarm, to ring first after some time (0: never); gives the one before.
 ///
 /// # Errors
 /// `EAGAIN` where no helper can be made.
-pub fn set(alarm: Alarm) -> Result<Alarm, Errno> {
-    if alarm.deadline != 0 {
+pub fn set(first: u64, period: u64) -> Result<Alarm, Errno> {
+    let mut alarm = Alarm { deadline: 0, period };
+    if first != 0 {
+        // The time counts from when somebody watches it: a helper may be slow to make.
         start_helper()?;
+        alarm.deadline = pal::now().saturating_add(first);
     }
     let old = core::mem::replace(&mut *process().alarm.lock(), alarm);
     if HELPER_OF.load(Relaxed) == process().pid() {
