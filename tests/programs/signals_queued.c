@@ -120,7 +120,7 @@ int main(int argc, char **argv) {
     if (child == 0) { queue(getpid(), rt, 3); queue(getpid(), rt, 4); SYS3(tgkill, getpid(), getpid(), 45); mask(SIG_BLOCK, 45, 0); execl("/proc/self/exe", "again", "exec", NULL); _exit(1); }
     waitpid(child, &status, 0); show_status("  it", status);
     /* A process that ends leaves nothing of its own behind. */
-    for (int round = 0; round < 20; round++) { child = fork(); if (child == 0) { for (int i = 0; i < 400; i++) queue(getpid(), rt, i); _exit(0); } waitpid(child, &status, 0); }
+    for (int round = 0; round < 6; round++) { child = fork(); if (child == 0) { for (int i = 0; i < 400; i++) queue(getpid(), rt, i); _exit(0); } waitpid(child, &status, 0); }
     while (SYS4(rt_sigtimedwait, &every, &info, &none, 8) > 0) {}
     sum = 0; for (int i = 0; i < 300; i++) sum += queue(getpid(), rt, i) == 0; printf("  room for %d\n", sum);
     return 0;

@@ -79,19 +79,49 @@ fn places() -> &'static [Queued] {
 /// The places an owner has, of some signals.
 fn places_of(owner: u32, signals: SigSet) -> impl Iterator<Item = &'static Queued> {
     let means = move |place: &&Queued| {
-        let signal = place.signal.load(Relaxed);
-        place.owner.load(Acquire) == owner && (SIGRTMIN..=64).contains(&signal) && signals.has(signal)
+        place.owner.load(Acquire) == owner && {
+            let signal = place.signal.load(Relaxed);
+            (SIGRTMIN..=64).contains(&signal) && signals.has(signal)
+        }
     };
     places().iter().filter(means)
 }
 
-/// A free place, from the pool or from what ended processes left there.
-fn free_place() -> Option<&'static Queued> {
-    let memory = memory();
-    if let Some(free) = places().iter().find(|place| place.owner.load(Acquire) == 0) {
-        return Some(free);
+/// Standard signals that wait for a process.
+fn standard(seen: Seen) -> u32 {
+    const STANDARD: u64 = (1 << (SIGRTMIN - 1)) - 1;
+    [&seen.0.shared, &seen.0.private].map(|pending| (set(pending).0 & STANDARD).count_ones()).iter().sum()
+}
+
+/// Signals that wait for a process, each instance counted.
+#[must_use]
+pub fn queued(seen: Seen) -> u32 {
+    let real_time = [Scope::Process, Scope::Thread]
+        .into_iter()
+        .flat_map(|scope| places_of(scope.owner(seen.0), SigSet(u64::MAX)));
+    standard(seen).saturating_add(u32::try_from(real_time.count()).unwrap_or(u32::MAX))
+}
+
+/// Whether one more signal may wait for a process, and a free place of the pool. What waits for all processes of a
+/// user counts.
+fn room(to: Seen) -> (bool, Option<&'static Queued>) {
+    let uid = to.uid();
+    let (mut waiting, mut free) = (0u32, None);
+    for place in places() {
+        if place.owner.load(Acquire) == 0 {
+            free = free.or(Some(place));
+        } else if place.user.load(Relaxed) == uid {
+            waiting += 1;
+        }
     }
-    let used = places().len();
+    let members = family::all().filter(|seen| seen.uid() == uid && seen.state() != state::ZOMBIE);
+    let waiting = members.fold(waiting, |sum, seen| sum.saturating_add(standard(seen)));
+    (waiting < to.0.signal_limit.load(Relaxed), free)
+}
+
+/// A place that was never taken, or one that an ended process left.
+fn another_place() -> Option<&'static Queued> {
+    let (memory, used) = (memory(), places().len());
     if used < QUEUE {
         memory.queue_places.store(u32::try_from(used + 1).unwrap_or(0), Release);
         return memory.queue.get(used);
@@ -102,26 +132,10 @@ fn free_place() -> Option<&'static Queued> {
     Some(left)
 }
 
-/// Signals that wait for the processes of a user.
-fn waiting_for(uid: u32) -> u32 {
-    let members = family::all().filter(|seen| seen.uid() == uid && seen.state() != state::ZOMBIE);
-    members.fold(0, |sum, seen| sum.saturating_add(queued(seen)))
-}
-
-/// Signals that wait for a process, each instance counted.
-#[must_use]
-pub fn queued(seen: Seen) -> u32 {
-    [Scope::Process, Scope::Thread].into_iter().fold(0, |sum, scope| {
-        let standard = set(scope.of(seen.0)).0 & ((1 << (SIGRTMIN - 1)) - 1);
-        let real_time = places_of(scope.owner(seen.0), SigSet(u64::MAX)).count();
-        sum.saturating_add(standard.count_ones()).saturating_add(u32::try_from(real_time).unwrap_or(u32::MAX))
-    })
-}
-
-/// Whether one more signal may wait for a process. Of standard signals only those of `sigqueue` are counted against
-/// the limit.
-fn may_queue(to: Seen, info: &SigInfo) -> bool {
-    info.signal < SIGRTMIN && info.code >= 0 || waiting_for(to.uid()) < to.0.signal_limit.load(Relaxed)
+/// A place for a real-time signal, if one more may wait.
+fn place_for(to: Seen) -> Option<&'static Queued> {
+    let (may_wait, free) = room(to);
+    if may_wait { free.or_else(another_place) } else { None }
 }
 
 /// Throws away what waits of some signals.
@@ -134,7 +148,7 @@ fn drop_all(member: &Member, signals: SigSet) {
     }
 }
 
-/// Begins a process's life with nothing pending. Under the family lock.
+/// Begins or ends a process's life with nothing pending. Under the family lock.
 pub fn clear(member: &Member) {
     drop_all(member, SigSet(u64::MAX));
 }
@@ -165,9 +179,12 @@ pub fn send(to: Seen, scope: Scope, info: &SigInfo) -> Result<(), Errno> {
         if let Some(words) = pending.infos.get((signal - 1) as usize) {
             if word.load(Acquire) & bit == 0 {
                 let nothing = SigInfo { signal, ..SigInfo::default() };
-                store(words, if may_queue(to, info) { info } else { &nothing });
+                // Of standard signals only those of `sigqueue` are held against the limit.
+                let is_kept = info.code >= 0 || room(to).0;
+                store(words, if is_kept { info } else { &nothing });
             }
-        } else if let Some(place) = may_queue(to, info).then(free_place).flatten() {
+        } else if let Some(place) = place_for(to) {
+            place.user.store(to.uid(), Relaxed);
             place.signal.store(signal, Relaxed);
             place.order.store(memory().next_signal.fetch_add(1, Relaxed), Relaxed);
             store(&place.info, info);
@@ -197,14 +214,15 @@ fn take_at(member: &'static Member, scope: Scope, from: SigSet) -> Option<SigInf
         return Some(load(words, signal));
     }
     let age = |place: &&Queued| memory().next_signal.load(Relaxed).wrapping_sub(place.order.load(Relaxed));
-    let waiting = || places_of(scope.owner(member), SigSet::of(signal));
     // One that found no place comes without information.
     let mut info = SigInfo { signal, ..SigInfo::default() };
-    if let Some(first) = waiting().max_by_key(age) {
+    let mut waiting = 0;
+    let all = places_of(scope.owner(member), SigSet::of(signal)).inspect(|_| waiting += 1);
+    if let Some(first) = all.max_by_key(age) {
         info = load(&first.info, signal);
         first.owner.store(0, Release);
     }
-    if waiting().next().is_none() {
+    if waiting < 2 {
         word.fetch_and(!bit, AcqRel);
     }
     Some(info)

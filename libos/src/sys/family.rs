@@ -122,8 +122,8 @@ pub struct Queued {
     pub order: AtomicU32,
     /// What came with it.
     pub info: SignalWords,
-    /// 0.
-    pub reserved: AtomicU32,
+    /// The user whose limit it counts against.
+    pub user: AtomicU32,
 }
 
 /// One process.

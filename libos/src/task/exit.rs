@@ -14,6 +14,7 @@ use crate::arch::user;
 use crate::fs::shared;
 use crate::pal::{clock_ns, pal};
 use crate::signal::info::{SigInfo, code};
+use crate::signal::pending;
 use crate::signal::set::{COUNT, SIGCHLD};
 
 /// CPU time this process has used, in milliseconds.
@@ -55,6 +56,7 @@ fn end(thread: &mut Thread, status: u32, code: i32, value: u32, host_code: u32) 
         }
         let parent = family::find(me.parent()).filter(|parent| parent.state() != state::ZOMBIE);
         let keeps = parent.is_some_and(|p| p.flags() & flag::NO_ZOMBIES == 0 || me.exit_signal() != SIGCHLD);
+        pending::clear(me.0);
         me.0.state.store(if keeps { state::ZOMBIE } else { state::FREE }, Release);
         parent
     };
@@ -99,6 +101,7 @@ pub fn note_death(child: family::Seen, host_code: i32) {
         let status = signal.map_or((host_code & 0xff) << 8, |s| s & 0x7f).cast_unsigned();
         child.0.status.store(status, Relaxed);
         child.0.flags.fetch_and(!flag::VFORK, AcqRel);
+        pending::clear(child.0);
         child.0.state.store(state::ZOMBIE, Release);
     }
 }
