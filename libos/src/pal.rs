@@ -1,6 +1,8 @@
 //! The downcalls as the rest of the library OS likes them: results returned, handles closed when dropped.
 
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use pal_abi::arg::{InBytes, Out, OutBytes};
 use pal_abi::flags::{clock, query};
 use pal_abi::{Attr, Handle, Layout as _, Pal as _, PalError, Status};
@@ -34,13 +36,35 @@ impl Drop for Owned {
     }
 }
 
+/// Whether the layer below rang: set by whatever an interruption ended.
+static RUNG: AtomicBool = AtomicBool::new(false);
+
+/// Notes an interruption.
+pub fn note_ring() {
+    RUNG.store(true, Relaxed);
+}
+
+/// Whether there was an interruption since the last time this was asked.
+#[must_use]
+pub fn take_ring() -> bool {
+    RUNG.load(Relaxed) && RUNG.swap(false, Relaxed)
+}
+
+/// Looks at how a call that may be interrupted ended.
+fn heard<T>(result: Result<T, PalError>) -> Result<T, PalError> {
+    if matches!(result, Err(PalError::Interrupted)) {
+        note_ring();
+    }
+    result
+}
+
 /// Opens a URI.
 ///
 /// # Errors
 /// Those of `StreamOpen`.
 pub fn open(uri: &[u8], access: u32, options: u32) -> Result<Owned, PalError> {
     let mut handle = Handle::NONE;
-    pal().stream_open(uri.into(), uri.len(), access, 7, options, (&mut handle).into())?;
+    heard(pal().stream_open(uri.into(), uri.len(), access, 7, options, (&mut handle).into()))?;
     Ok(Owned(handle))
 }
 
@@ -50,7 +74,7 @@ pub fn open(uri: &[u8], access: u32, options: u32) -> Result<Owned, PalError> {
 /// Those of `StreamRead`.
 pub fn read(stream: Handle, offset: u64, buf: OutBytes<'_>, len: u32) -> Result<u32, PalError> {
     let mut done = 0usize;
-    match pal().stream_read(stream, offset, buf, len as usize, (&mut done).into(), Out::NONE)? {
+    match heard(pal().stream_read(stream, offset, buf, len as usize, (&mut done).into(), Out::NONE))? {
         Status::EndOfStream => Ok(0),
         _ => Ok(u32::try_from(done).unwrap_or(len).min(len)),
     }
@@ -62,7 +86,7 @@ pub fn read(stream: Handle, offset: u64, buf: OutBytes<'_>, len: u32) -> Result<
 /// Those of `StreamWrite`.
 pub fn write(stream: Handle, offset: u64, buf: InBytes<'_>, len: u32) -> Result<u32, PalError> {
     let mut done = 0usize;
-    pal().stream_write(stream, offset, buf, len as usize, (&mut done).into(), Out::NONE)?;
+    heard(pal().stream_write(stream, offset, buf, len as usize, (&mut done).into(), Out::NONE))?;
     Ok(u32::try_from(done).unwrap_or(len).min(len))
 }
 
@@ -126,7 +150,8 @@ pub fn debug(text: &[u8]) {
 pub fn wait_any(handles: &[Handle], deadline: u64) -> Result<Option<u32>, PalError> {
     let bytes: Vec<u8> = handles.iter().flat_map(|h| h.0.to_le_bytes()).collect();
     let mut index = 0u32;
-    match pal().objects_wait_any(bytes.as_slice().into(), bytes.len(), deadline, 0, (&mut index).into())? {
+    let list = bytes.as_slice().into();
+    match heard(pal().objects_wait_any(list, bytes.len(), deadline, 0, (&mut index).into()))? {
         Status::Timeout => Ok(None),
         _ => Ok(Some(index)),
     }

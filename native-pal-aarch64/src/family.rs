@@ -31,6 +31,8 @@ pub(crate) enum Request {
     Ring = 5,
     /// Somebody listens to the signals of the host: report them rather than ending the family.
     Listen = 6,
+    /// Stop the command by signal `a`. Descriptors: answer.
+    Stop = 7,
 }
 
 /// A request on the wire.
@@ -55,7 +57,7 @@ pub(crate) fn from_bytes<const N: usize>(bytes: &[u8]) -> Option<[u32; N]> {
 pub(crate) struct Family {
     /// Where requests go.
     pub(crate) requests: OwnedFd,
-    /// Where the host's signals are reported: one `u32` signal number and 4 bytes of 0 each.
+    /// Where the host's signals are reported, as `stream::control` says.
     pub(crate) control: OwnedFd,
     /// Who is in it.
     pub(crate) roster: Roster,
@@ -154,6 +156,25 @@ pub(crate) fn exit(code: i32) -> ! {
 pub(crate) fn self_id(id: Out<'_, u32>) -> PalResult {
     family()?;
     user::write(id, member_id())?;
+    Ok(Status::Ok)
+}
+
+/// Signals that stop a program.
+const STOPPING: [i32; 4] = [libc::SIGSTOP, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
+
+/// Has the command stopped, and comes back when it goes on.
+///
+/// # Errors
+/// `Invalid` for a signal that does not stop; `NotSupported` without a supervisor.
+pub(crate) fn stop(signal: i32) -> PalResult {
+    family()?;
+    if !STOPPING.contains(&signal) {
+        return Err(PalError::Invalid);
+    }
+    let (ask, reply) = message_pair().map_err(|_| PalError::NoMemory)?;
+    request(Request::Stop, [signal.cast_unsigned(), 0, 0], &[reply.as_fd()])?;
+    drop(reply);
+    answer(ask.as_fd())?;
     Ok(Status::Ok)
 }
 

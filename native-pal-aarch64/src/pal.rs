@@ -448,4 +448,9 @@ impl Family for NativePal {
     fn family_ring(&self, id: u32) -> PalResult {
         inside(85, || family::ring(id))
     }
+
+    fn family_stop(&self, signal: u32) -> PalResult {
+        let _inside = Inside::enter();
+        family::stop(signal.cast_signed())
+    }
 }

@@ -6,7 +6,8 @@
 //! root's exit code.
 //!
 //! Signals of the host (^C, hang-up, resize …) are reported to the family where somebody listens, and the root is
-//! rung; a second SIGTERM or SIGHUP, or any where nobody listens, ends the family.
+//! rung; a second SIGTERM or SIGHUP, or any where nobody listens, ends the family. ^Z stops the command when the family
+//! says so, or where nobody listens.
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -16,6 +17,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 
 use crate::family::{self, Family, Request, RequestWords, from_bytes, to_bytes};
+use crate::sys::flags::Sender;
 use crate::sys::roster::Roster;
 use crate::sys::terminal::Terminal;
 use crate::sys::{flags, fork, mask, parcel, signal};
@@ -148,8 +150,8 @@ impl Supervisor<'_> {
     fn run(&mut self) -> Fate {
         loop {
             self.sleep();
-            while let Some(number) = flags::next() {
-                if let Some(fate) = self.signal(number) {
+            while let Some((number, sender)) = flags::next() {
+                if let Some(fate) = self.signal(number, sender) {
                     return fate;
                 }
             }
@@ -257,6 +259,12 @@ impl Supervisor<'_> {
             w if w == Request::Kill as u32 => self.send(a, libc::SIGKILL),
             w if w == Request::Ring as u32 => self.send(a, signal::RING),
             w if w == Request::Listen as u32 => self.is_heard = true,
+            w if w == Request::Stop as u32 => {
+                self.stop(a.cast_signed());
+                if let Some(answer) = fds.next() {
+                    reply(answer.as_fd(), Ok(0));
+                }
+            }
             _ => {}
         }
         true
@@ -339,7 +347,7 @@ impl Supervisor<'_> {
     }
 
     /// Deals with a signal of the host.
-    fn signal(&mut self, number: i32) -> Option<Fate> {
+    fn signal(&mut self, number: i32, sender: Sender) -> Option<Fate> {
         let ends = matches!(number, libc::SIGINT | libc::SIGQUIT | libc::SIGTERM | libc::SIGHUP);
         if matches!(number, libc::SIGTERM | libc::SIGHUP) {
             self.requests_to_end += 1;
@@ -349,37 +357,33 @@ impl Supervisor<'_> {
         }
         match number {
             libc::SIGCHLD => {}
-            libc::SIGTSTP => self.stop(),
-            _ => self.report(number),
+            libc::SIGTSTP if !self.is_heard => self.stop(number),
+            _ => self.report(number, sender),
         }
         None
     }
 
     /// Tells the family of a signal, and rings the root to look.
-    fn report(&self, number: i32) {
+    fn report(&self, number: i32, sender: Sender) {
         if self.is_heard {
-            let record = to_bytes([number.cast_unsigned(), 0]);
+            let record = to_bytes([number.cast_unsigned(), sender as u32]);
             // A family that does not listen for long loses the oldest news only by not taking newer ones.
             let _ = parcel::send(self.control.as_fd(), &record, &[], SendFlags::DONTWAIT);
             self.send(ROOT, signal::RING);
         }
     }
 
-    /// ^Z: lets the family see it, then stops it and itself; afterwards everything goes on.
-    fn stop(&mut self) {
-        if self.is_heard {
-            self.report(libc::SIGTSTP);
-            flags::nap();
-        }
+    /// Stops the family and itself; afterwards everything goes on.
+    fn stop(&mut self, signal: i32) {
         self.send_all(libc::SIGSTOP);
         let guest_settings = Terminal::save();
         self.terminal.restore();
-        fork::kill(fork::process_id(), libc::SIGSTOP);
+        mask::stop_by(signal);
         // Here somebody continued the command.
         self.terminal = Terminal::save();
         guest_settings.restore();
         self.send_all(libc::SIGCONT);
-        self.report(libc::SIGCONT);
+        self.report(libc::SIGCONT, Sender::Kernel);
     }
 
     fn send_all(&self, number: i32) {

@@ -121,5 +121,13 @@ macro_rules! for_each_optional_call { ($mac:path) => { $mac! {
         /// Interrupts the first thread of member `id`, as `ThreadInterrupt` does.
         85 FamilyRing => family_ring(id: U32)
             fails(NotFound);
+
+        /// Stops the command as the host's SIGSTOP, SIGTSTP, SIGTTIN or SIGTTOU stops a program; returns when the host
+        /// continues it.
+        ///
+        /// All members are stopped with it, and the terminal has the settings it had before the command. Where the
+        /// host has nobody to continue it (an orphaned group), only SIGSTOP stops it.
+        86 FamilyStop => family_stop(signal: U32)
+            fails();
     }
 } } }

@@ -44,6 +44,11 @@ impl Expectation {
     }
 }
 
+/// Compares two transcripts that are not of a [`Run`].
+pub(crate) fn compare(wanted: &str, got: &str) -> Result<(), String> {
+    if wanted == got { Ok(()) } else { Err(difference(wanted, got)) }
+}
+
 /// The transcripts' first differing lines, with the line before.
 fn difference(wanted: &str, got: &str) -> String {
     let (wanted, got): (Vec<&str>, Vec<&str>) = (wanted.lines().collect(), got.lines().collect());

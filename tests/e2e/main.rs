@@ -13,11 +13,15 @@
 //! | `run.rs` | running a program one way, with a limit on its time |
 //! | `expect.rs` | comparing transcripts and showing where they part |
 //! | `command_line.rs` | the command's own errors |
+//! | `terminal.rs` | what is done at a terminal |
+//! | `pty.rs` | a terminal, and somebody who types |
 
 mod command_line;
 mod expect;
 mod programs;
+mod pty;
 mod run;
+mod terminal;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::path::{Path, PathBuf};
@@ -79,6 +83,7 @@ fn main() {
         }
     }
     trials.extend(command_line::trials(&ways));
+    trials.extend(terminal::trials(&ways, &built, native));
     libtest_mimic::run(&arguments, trials).exit();
 }
 

@@ -96,6 +96,8 @@ pub(crate) const CASES: &[Case] = &[
     Case { this_host_only: true, ..with("vfork_alarms", "vfork", &["alarms"]) },
     case("signals"),
     case("interrupted"),
+    case("signals_queued"),
+    case("rseq"),
     case("signal_context"),
     case("signal_stack"),
     case("signal_child"),
@@ -103,6 +105,7 @@ pub(crate) const CASES: &[Case] = &[
     case("wild"),
     case("syscalls_files"),
     case("syscalls_process"),
+    case("syscalls_tier0"),
     case("many_processes"),
     Case { input: "one\ntwo\nthe last without an end", ..case("echo_input") },
     with("die_null", "die", &["null"]),
@@ -156,6 +159,7 @@ pub(crate) const CASES: &[Case] = &[
 const FLAGS: &[&str] = &["-O2", "-march=i686", "-w"];
 /// Programs that are not one C file of the folder compiled with `FLAGS`: name, source, further flags.
 const SPECIAL: &[(&str, &str, &[&str])] = &[
+    ("terminal", "terminal.c", &["-static"]),
     ("hello_asm", "hello_asm.S", &["-static", "-nostdlib"]),
     ("hello_static_pie", "hello.c", &["-static-pie", "-fPIE"]),
     ("floats_sse2", "floats.c", &["-static", "-msse2", "-mfpmath=sse", "-lm"]),

@@ -355,6 +355,10 @@ fn doorbell(env: &Env) {
     fails(family.family_self(bad_out()), PalError::Fault);
     fails(family.family_ring(0), PalError::NotFound);
     fails(family.family_ring(99_999_999), PalError::NotFound);
+    // What stops is tried where there is somebody to continue it: tests/e2e/terminal.rs.
+    for signal in [0, 9, 15, 18, 65, u32::MAX] {
+        fails(family.family_stop(signal), PalError::Invalid);
+    }
     // A ring to oneself is an interrupt.
     crate::harness::keep_interrupts(true);
     assert_eq!(family.family_ring(id), Ok(Status::Ok));

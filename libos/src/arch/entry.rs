@@ -137,7 +137,10 @@ mod guest {
                 let restartable = syscall::dispatch(c, thread, number);
                 deliver::deliver(c, thread, restartable.then_some(number));
             }
-            exception::INTERRUPT => deliver::deliver(c, thread, None),
+            exception::INTERRUPT => {
+                pal::note_ring();
+                deliver::interrupted(c, thread);
+            }
             exception::TERMINATE => {
                 crate::signal::post_self(&crate::signal::info::SigInfo::kernel(crate::signal::set::SIGTERM));
                 deliver::deliver(c, thread, None);

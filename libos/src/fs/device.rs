@@ -55,7 +55,8 @@ impl Device {
                 let mut piece = [0; PAGE as usize];
                 let mut done = 0;
                 while done < len {
-                    let n = (len - done).min(PAGE);
+                    // Page by page of the program's, so that what comes before a hole is filled.
+                    let n = (len - done).min(PAGE - buf.wrapping_add(done) % PAGE);
                     pal::random(&mut piece[..n as usize]);
                     match user::write(buf.wrapping_add(done), &piece[..n as usize]) {
                         Err(error) if done == 0 => return Err(error),

@@ -154,7 +154,7 @@ impl OpenFile {
         Ok(Self {
             object,
             slot: Slot::new(kept)?,
-            readable: !path_only && access != o::WRONLY,
+            readable: !path_only && (access == 0 || access == o::RDWR),
             writable: !path_only && (access == o::WRONLY || access == o::RDWR),
             path,
         })
@@ -215,7 +215,8 @@ impl OpenFile {
                 Ok(u32::try_from(piece.len()).unwrap_or(0))
             }),
             Object::Device(device) => device.read(buf, len),
-            Object::Socket(_) => Err(Errno::ENOTCONN),
+            // As AF_UNIX answers, which all are that have no peer.
+            Object::Socket(_) => Err(Errno::EINVAL),
             Object::Path(_) => Err(Errno::EBADF),
         }
     }

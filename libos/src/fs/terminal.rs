@@ -51,6 +51,24 @@ pub fn settings(file: &HostFile) -> Result<[u8; TERMIOS2], Errno> {
     Ok(bytes)
 }
 
+/// Whether writes from the background stop the writer (`TOSTOP`).
+///
+/// # Errors
+/// `ENOTTY`.
+pub fn minds_writes(file: &HostFile) -> Result<bool, Errno> {
+    const TOSTOP: u32 = 0x100;
+    Ok(query(file, attr::TERMIOS)?.local_flags & TOSTOP != 0)
+}
+
+/// Throws away what was typed and not read, once output has drained, or only waits for that.
+///
+/// # Errors
+/// `ENOTTY`.
+pub fn settle(file: &HostFile, when: When) -> Result<(), Errno> {
+    // The settings stay as they are: what matters is the way of setting them.
+    set_settings(file, &settings(file)?, when)
+}
+
 /// Changes the settings; of a short form the speeds stay.
 ///
 /// # Errors

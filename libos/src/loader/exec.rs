@@ -25,6 +25,7 @@ use crate::task::clone::release_parent;
 use crate::task::credentials::Ids;
 use crate::task::family::{self, flag};
 use crate::task::process::process;
+use crate::task::rseq::{self, Rseq};
 use crate::task::thread::Thread;
 
 /// How often a script may name a script.
@@ -263,6 +264,8 @@ pub fn commit(
         (at::HWCAP2, 0),
         (at::EXECFN, 0),
         (at::PLATFORM, 0),
+        (at::RSEQ_FEATURE_SIZE, rseq::FEATURE_SIZE),
+        (at::RSEQ_ALIGN, rseq::ALIGN),
     ];
     let mut random = [0; 16];
     pal::random(&mut random);
@@ -297,6 +300,8 @@ fn forget_old(thread: &mut Thread) {
     }
     thread.clear_child_tid = 0;
     thread.robust_list = (0, 0);
+    thread.rseq = Rseq::NONE;
+    thread.settings.after_exec();
     thread.alt = AltStack::DISABLED;
     thread.restart = None;
     tls::clear(thread);

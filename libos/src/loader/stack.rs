@@ -26,6 +26,8 @@ pub mod at {
     pub const SECURE: u32 = 23;
     pub const RANDOM: u32 = 25;
     pub const HWCAP2: u32 = 26;
+    pub const RSEQ_FEATURE_SIZE: u32 = 27;
+    pub const RSEQ_ALIGN: u32 = 28;
     pub const EXECFN: u32 = 31;
     pub const SYSINFO: u32 = 32;
     pub const SYSINFO_EHDR: u32 = 33;

@@ -13,7 +13,7 @@ use crate::fs::file::{HostFile, Object, OpenFile, o};
 use crate::fs::{lookup, table};
 use crate::pal::{self, Owned};
 use crate::signal::set::SIGCHLD;
-use crate::signal::timer;
+use crate::signal::{host, timer};
 use crate::sys;
 use crate::task::credentials::Ids;
 use crate::task::exit::{self, Ending};
@@ -78,6 +78,7 @@ pub fn start(boot: Boot, context: &mut ContextI386, thread: &mut Thread) {
         member.parent.store(INIT_PID, Relaxed);
         member.exit_signal.store(SIGCHLD, Relaxed);
         member.uid.store(me.ids.lock().uid, Relaxed);
+        member.signal_limit.store(me.limits.lock().signals(), Relaxed);
         member.family.store(sys::family::self_id(), Relaxed);
         member.start_ticks.store(u32::try_from(pal::now() / 10_000_000).unwrap_or(0), Relaxed);
         member.state.store(state::RUNNING, SeqCst);
@@ -86,6 +87,7 @@ pub fn start(boot: Boot, context: &mut ContextI386, thread: &mut Thread) {
         shared.foreground.store(pid, Relaxed);
         shared.terminal_session.store(pid, Relaxed);
     }
+    host::listen(&boot.streams);
     for (fd, handle) in (0u32..).zip(boot.streams) {
         if let Err(error) = open_stream(fd, handle) {
             pal::debug(format!("libos: stream {fd} cannot be used ({})", error.name()).as_bytes());

@@ -10,7 +10,7 @@ use super::{Mm, page_length, recommit};
 use crate::arch::user;
 use crate::error::{Errno, SysResult};
 use crate::fs::file::{Object, OpenFile};
-use crate::layout::{MMAP_MIN, PAGE, USER_END, page_up};
+use crate::layout::{MMAP_MIN, PAGE, STACK_SIZE, STACK_TOP, USER_END, page_up};
 use crate::pal::{self, pal};
 
 /// Flags of `mmap`.
@@ -144,7 +144,11 @@ impl Mm {
     /// # Errors
     /// As mprotect(2).
     pub fn change_protection(&mut self, start: u32, len: u32, prot: u32) -> Result<(), Errno> {
-        if !start.is_multiple_of(PAGE) || prot & !(PROT_READ | PROT_WRITE | PROT_EXEC | 0x0300_0000) != 0 {
+        const GROWS_DOWN: u32 = 0x0100_0000;
+        let known = PROT_READ | PROT_WRITE | PROT_EXEC;
+        // Nothing grows but the stack, which is whole already.
+        let may_grow = (STACK_TOP - STACK_SIZE..STACK_TOP).contains(&start);
+        if !start.is_multiple_of(PAGE) || prot & !(known | if may_grow { GROWS_DOWN } else { 0 }) != 0 {
             return Err(Errno::EINVAL);
         }
         let end = page_up(len).and_then(|size| start.checked_add(size)).ok_or(Errno::ENOMEM)?;

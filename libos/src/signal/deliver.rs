@@ -8,13 +8,12 @@ use pal_abi::ContextI386;
 use super::frame::Delivery;
 use super::info::SigInfo;
 use super::set::{DefaultAction, SIG_DFL, SIGSEGV, SigAction, SigSet, default_action, sa};
-use super::{force, fpstate, post_self, stop};
+use super::{force, fpstate, host, pending, stop};
 use crate::arch::context::{self, EAX};
 use crate::arch::user;
 use crate::error::Errno;
 use crate::loader::vdso;
 use crate::task::exit::{self, Ending};
-use crate::task::family;
 use crate::task::process::{process, trace};
 use crate::task::thread::Thread;
 
@@ -29,13 +28,14 @@ fn error_in(context: &ContextI386) -> Option<Errno> {
 
 /// Makes a context ready for the application. `call` is the number of the system call it comes from, if any.
 pub fn deliver(context: &mut ContextI386, thread: &mut Thread, mut call: Option<u32>) {
+    host::look();
     loop {
         let member = process().member();
         let due = member.pending() & !thread.blocked;
         if due.is_empty() {
             break;
         }
-        let Some(info) = family::take(member.0, due) else { break };
+        let Some(info) = pending::take(member.0, due) else { break };
         let action = process().action(info.signal);
         if process().traces(trace::SIGNALS) {
             crate::syscall::trace::signal(&info);
@@ -93,8 +93,27 @@ fn end_call(context: &mut ContextI386, thread: &mut Thread, number: u32, action:
     }
 }
 
+/// Sends a signal's thread into the SIGSEGV of a handler that cannot be run; a handler of that itself is given up.
+fn fail(thread: &mut Thread, signal: u32) {
+    if signal == SIGSEGV {
+        process().actions.lock()[(SIGSEGV - 1) as usize] = SigAction::default();
+    }
+    force(thread, &SigInfo::kernel(SIGSEGV));
+}
+
+/// Makes a thread that was interrupted by the layer below ready to go on.
+pub fn interrupted(context: &mut ContextI386, thread: &mut Thread) {
+    if thread.rseq.interrupt(context).is_err() {
+        force(thread, &SigInfo::kernel(SIGSEGV));
+    }
+    deliver(context, thread, None);
+}
+
 fn run_handler(context: &mut ContextI386, thread: &mut Thread, action: SigAction, info: SigInfo) {
     let signal = info.signal;
+    if thread.rseq.interrupt(context).is_err() {
+        fail(thread, signal);
+    }
     let page = process().mm.lock().vdso;
     let fxsave = context::floating_point(context);
     let delivery = Delivery {
@@ -111,10 +130,7 @@ fn run_handler(context: &mut ContextI386, thread: &mut Thread, action: SigAction
     let written =
         user::write(frame.fp_address, &frame.fp).and_then(|()| user::write(frame.address, &frame.bytes));
     if written.is_err() {
-        if signal == SIGSEGV {
-            process().actions.lock()[(SIGSEGV - 1) as usize] = SigAction::default();
-        }
-        force(thread, &SigInfo::kernel(SIGSEGV));
+        fail(thread, signal);
         return;
     }
     let mut resumed = *context;
@@ -132,10 +148,4 @@ fn run_handler(context: &mut ContextI386, thread: &mut Thread, action: SigAction
         thread.blocked = thread.blocked | SigSet::of(signal);
     }
     thread.blocked = super::blockable(thread.blocked);
-}
-
-/// A signal a call raises against its own process, as `write` does with SIGPIPE.
-pub fn raise(signal: u32) {
-    let me = process();
-    post_self(&SigInfo { signal, code: 0, first: me.pid(), second: me.ids.lock().uid, third: 0 });
 }

@@ -6,7 +6,10 @@ pub mod deliver;
 pub mod fault;
 pub mod fpstate;
 pub mod frame;
+pub mod host;
 pub mod info;
+pub mod job;
+pub mod pending;
 pub mod set;
 pub mod stop;
 pub mod timer;
@@ -20,11 +23,13 @@ use core::sync::atomic::Ordering::Relaxed;
 use pal_abi::{Handle, PalError};
 
 use self::info::SigInfo;
+use self::pending::Scope;
 use self::set::{SIGKILL, SigAction, SigSet};
 
 /// Whether a signal waits that the thread would take now. Ignored ones are thrown away on the way.
 #[must_use]
 pub fn is_due(thread: &Thread) -> bool {
+    host::look();
     let member = process().member();
     loop {
         let due = member.pending() & !thread.blocked;
@@ -32,21 +37,19 @@ pub fn is_due(thread: &Thread) -> bool {
         if !process().action(signal).ignores(signal) {
             return true;
         }
-        _ = family::take(member.0, SigSet::of(signal));
+        pending::discard(member.0, SigSet::of(signal));
     }
 }
 
-/// Repeats a call that an interruption without a signal ended.
+/// Repeats a call that an interruption without a signal ended. As on Linux, a call that need not wait is not ended by a
+/// signal that is due: whoever sent it rings after it was posted, which the call hears of where it waits.
 ///
 /// # Errors
-/// Those of the call; `ERESTARTSYS` where a signal is due.
+/// Those of the call; `ERESTARTSYS` where it waited and a signal is due.
 pub fn interruptible<T>(thread: &Thread, mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
     loop {
-        if is_due(thread) {
-            return Err(Errno::ERESTARTSYS);
-        }
         match call() {
-            Err(Errno::ERESTARTSYS) => {}
+            Err(Errno::ERESTARTSYS) if !is_due(thread) => pal::note_ring(),
             result => return result,
         }
     }
@@ -62,19 +65,25 @@ pub fn sleep(thread: &Thread, handles: &[Handle], deadline: u64) -> Result<Optio
     }
     let member = process().member();
     member.0.flags.fetch_or(flag::SLEEPING, Relaxed);
-    let result = pal::wait_any(handles, deadline);
+    let until = deadline.min(timer::next());
+    let result = pal::wait_any(handles, until);
     member.0.flags.fetch_and(!flag::SLEEPING, Relaxed);
     match result {
-        Ok(index) => Ok(index),
-        Err(PalError::Interrupted) if is_due(thread) => Err(Errno::ERESTARTSYS),
-        Err(PalError::Interrupted) => Ok(None),
-        Err(error) => Err(error.into()),
+        Ok(None) if until != deadline => _ = timer::ring(),
+        Err(PalError::Interrupted) => {}
+        _ => return Ok(result?),
     }
+    if is_due(thread) { Err(Errno::ERESTARTSYS) } else { Ok(None) }
 }
 
 /// Sends a signal to this process.
 pub fn post_self(info: &SigInfo) {
     family::post(process().member(), info);
+}
+
+/// Sends a signal to this thread: of the kernel's, so that only its information may get lost.
+fn post_thread(info: &SigInfo) {
+    _ = pending::send(process().member(), Scope::Thread, info);
 }
 
 /// Sends a signal that cannot be held back: a fault's. Where it is blocked or ignored, it kills.
@@ -89,7 +98,38 @@ pub fn force(thread: &mut Thread, info: &SigInfo) {
         }
     }
     thread.blocked = thread.blocked & !SigSet::of(signal);
-    post_self(info);
+    post_thread(info);
+}
+
+/// A signal a call raises against its own thread, as `write` does with SIGPIPE.
+pub fn raise(signal: u32) {
+    let me = process();
+    post_thread(&SigInfo { signal, code: 0, first: me.pid(), second: me.ids.lock().uid, third: 0 });
+}
+
+/// Sends a signal to one process, where this one may; signal 0 only asks.
+fn send(to: Seen, scope: Scope, info: &SigInfo) -> Result<(), Errno> {
+    if info.signal > set::COUNT {
+        return Err(Errno::EINVAL);
+    }
+    let (me, ids) = (process().member(), process().ids.lock().clone());
+    let same_session = info.signal == set::SIGCONT && to.session() == me.session();
+    if ids.euid != 0 && ids.euid != to.uid() && ids.uid != to.uid() && !same_session {
+        return Err(Errno::EPERM);
+    }
+    if info.signal == 0 || to.state() == family::state::ZOMBIE {
+        return Ok(());
+    }
+    pending::send(to, scope, info)
+}
+
+/// Sends a signal to the process of a number, or to its thread.
+///
+/// # Errors
+/// As kill(2) and rt_sigqueueinfo(2).
+pub fn send_to(pid: u32, scope: Scope, info: &SigInfo) -> SysResult {
+    send(family::find(pid).ok_or(Errno::ESRCH)?, scope, info)?;
+    Ok(0)
 }
 
 /// Sends a signal to processes, as kill(2) chooses them.
@@ -97,39 +137,17 @@ pub fn force(thread: &mut Thread, info: &SigInfo) {
 /// # Errors
 /// As kill(2).
 pub fn kill(target: i32, info: &SigInfo) -> SysResult {
-    let (me, ids) = (process().member(), process().ids.lock().clone());
-    let may = |to: Seen| {
-        let same_session = info.signal == set::SIGCONT && to.session() == me.session();
-        ids.euid == 0 || ids.euid == to.uid() || ids.uid == to.uid() || same_session
+    let me = process().member();
+    let group = match target {
+        1.. => return send_to(target.cast_unsigned(), Scope::Process, info),
+        0 => me.group(),
+        _ => target.unsigned_abs(),
     };
-    let (mut found, mut allowed) = (false, false);
-    let mut send = |to: Seen| {
-        found = true;
-        if may(to) {
-            allowed = true;
-            if info.signal != 0 && to.state() != family::state::ZOMBIE {
-                family::post(to, info);
-            }
-        }
-    };
-    match target {
-        1.. => {
-            if let Some(to) = family::find(target.cast_unsigned()) {
-                send(to);
-            }
-        }
-        -1 => family::all().filter(|to| to.pid() != me.pid()).for_each(&mut send),
-        _ => {
-            let group = if target == 0 { me.group() } else { target.unsigned_abs() };
-            // Oneself last: SIGKILL is served no sooner than at the end of the call, but order is cheap.
-            family::all().filter(|to| to.group() == group).for_each(&mut send);
-        }
-    }
-    match (found, allowed) {
-        (false, _) => Err(Errno::ESRCH),
-        (_, false) => Err(Errno::EPERM),
-        _ => Ok(0),
-    }
+    let means = |to: &Seen| if target == -1 { to.pid() != me.pid() } else { to.group() == group };
+    let results = family::all().filter(means).map(|to| send(to, Scope::Process, info));
+    // One that it reached is enough; without, the last refusal counts.
+    let best = |all: Result<(), Errno>, one| if all.is_ok() { all } else { one };
+    results.fold(Err(Errno::ESRCH), best).map(|()| 0)
 }
 
 /// The mask a program may set.

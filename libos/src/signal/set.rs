@@ -24,6 +24,9 @@ signals! {
     SIGXFSZ = 25; SIGVTALRM = 26; SIGPROF = 27; SIGWINCH = 28; SIGIO = 29; SIGPWR = 30; SIGSYS = 31;
 }
 
+/// The first real-time signal: the kernel's, below the C library's.
+pub const SIGRTMIN: u32 = 32;
+
 /// A set of signals, signal n at bit n−1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SigSet(pub u64);

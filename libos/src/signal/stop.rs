@@ -2,6 +2,7 @@
 
 use core::sync::atomic::Ordering::{AcqRel, Release};
 
+use super::host;
 use super::info::{SigInfo, code};
 use super::set::{SIGCONT, SIGKILL, SIGSTOP};
 use crate::pal;
@@ -16,7 +17,8 @@ pub const fn stopped_status(signal: u32) -> u32 {
 }
 
 /// Whether nobody in a group's session could continue it: then job control does not stop it.
-fn is_orphaned(group: u32) -> bool {
+#[must_use]
+pub fn is_orphaned(group: u32) -> bool {
     !family::all().any(|p| {
         p.group() == group
             && p.state() != state::ZOMBIE
@@ -34,10 +36,27 @@ fn tell_parent(me: Seen, code: i32, status: u32) {
     }
 }
 
-/// Stops this process until it is continued or killed.
+/// Whether this is the process for which the command stands.
+fn is_first(me: Seen) -> bool {
+    me.parent() == family::INIT_PID && me.pid() == family::FIRST_PID
+}
+
+/// Whether another process runs, which could continue this one.
+fn others_run(me: Seen) -> bool {
+    family::all().any(|p| p.pid() != me.pid() && p.state() == state::RUNNING)
+}
+
+/// Stops this process until it is continued or killed. The first process stops the command, so that it is the host's
+/// shell that continues it, unless another process of the family can.
 pub fn stop(_thread: &Thread, signal: u32) {
     let me = process().member();
-    if signal != SIGSTOP && is_orphaned(me.group()) {
+    let host_decides = if signal == SIGSTOP { !others_run(me) } else { is_orphaned(me.group()) };
+    if host_decides && is_first(me) {
+        // Where it is refused, a signal of job control does nothing.
+        _ = pal::family().family_stop(signal);
+        return;
+    }
+    if signal != SIGSTOP && host_decides {
         return;
     }
     me.0.status.store(stopped_status(signal), Release);
@@ -48,6 +67,7 @@ pub fn stop(_thread: &Thread, signal: u32) {
     while !me.pending().has(SIGCONT) && !me.pending().has(SIGKILL) {
         // Whatever ends the sleep, the condition above decides.
         _ = pal::wait_any(&[], pal_abi::flags::NEVER);
+        host::look();
     }
     me.0.state.store(state::RUNNING, Release);
     me.0.flags.fetch_and(!flag::STOP_NEWS, AcqRel);

@@ -72,14 +72,22 @@ pub fn set_target(thread: Handle) {
     TARGET.store(thread.0, Relaxed);
 }
 
-/// Sets the alarm; gives the one before.
+/// Sets the alarm, to ring first after some time (0: never); gives the one before.
 ///
 /// # Errors
 /// `EAGAIN` where no helper can be made.
-pub fn set(alarm: Alarm) -> Result<Alarm, Errno> {
-    if alarm.deadline != 0 {
+pub fn set(first: u64, period: u64) -> Result<Alarm, Errno> {
+    let mut alarm = Alarm { deadline: 0, period };
+    if first != 0 {
+        // The time counts from when somebody watches it: a helper may be slow to make.
         start_helper()?;
+        alarm.deadline = pal::now().saturating_add(first);
     }
+    Ok(replace(alarm))
+}
+
+/// Puts an alarm in the place of this process's, and tells the helper.
+fn replace(alarm: Alarm) -> Alarm {
     let pid = process().pid();
     let old = {
         let mut alarms = process().alarms.lock();
@@ -89,13 +97,32 @@ pub fn set(alarm: Alarm) -> Result<Alarm, Errno> {
         // The event is ours and lives for ever.
         _ = pal().event_set(Handle(WAKE.load(Relaxed)));
     }
-    Ok(old.unwrap_or_default())
+    old.unwrap_or_default()
 }
 
 /// The alarm of this process.
 #[must_use]
 pub fn get() -> Alarm {
     process().alarms.lock().get(&process().pid()).copied().unwrap_or_default()
+}
+
+/// When it rings next. A thread that sleeps wakes for it by itself: the helper may be slow to come.
+#[must_use]
+pub fn next() -> u64 {
+    match get().deadline {
+        0 => NEVER,
+        deadline => deadline,
+    }
+}
+
+/// Sends this process SIGALRM if it is time. Tells whether it was.
+pub fn ring() -> bool {
+    let now = pal::now();
+    let rings = process().alarms.lock().get_mut(&process().pid()).is_some_and(|alarm| alarm.ring(now));
+    if rings {
+        super::post_self(&SigInfo::kernel(SIGALRM));
+    }
+    rings
 }
 
 /// Forgets the alarm of a process that is not in this memory any more.
@@ -108,7 +135,9 @@ pub fn after_copy(kept: Alarm) {
     process().alarms.lock().clear();
     HELPER_RUNS.store(false, Relaxed);
     // Without room for a helper it does not ring: nobody is there to hear of it.
-    _ = set(kept);
+    if kept.deadline != 0 && start_helper().is_ok() {
+        replace(kept);
+    }
 }
 
 fn start_helper() -> Result<(), Errno> {

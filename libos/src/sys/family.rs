@@ -20,6 +20,10 @@ pub const FILES: usize = 32768;
 pub const CMDLINE: usize = 512;
 /// Words of a command name (`comm`, 16 bytes).
 pub const COMM_WORDS: usize = 4;
+/// Signals that do not queue: 1 to 31.
+pub const STANDARD: usize = 31;
+/// Real-time signals that may wait in a family.
+pub const QUEUE: usize = 4096;
 
 /// A lock between processes: the word holds the owner's family number plus one.
 #[derive(Debug)]
@@ -81,7 +85,7 @@ impl Drop for FamilyGuard<'_> {
     }
 }
 
-/// What came with a pending signal.
+/// What came with a signal.
 #[derive(Debug)]
 #[repr(C)]
 pub struct SignalWords {
@@ -93,6 +97,33 @@ pub struct SignalWords {
     pub uid: AtomicU32,
     /// `si_status` or `si_value`.
     pub value: AtomicU32,
+}
+
+/// Signals that wait at one place: for a process as a whole, or for its thread.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Pending {
+    /// Signals 1 to 32 and 33 to 64.
+    pub set: [AtomicU32; 2],
+    /// What came with a standard signal, by number less one. Real-time signals have theirs in the queue.
+    pub infos: [SignalWords; STANDARD],
+}
+
+/// A real-time signal that waits.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Queued {
+    /// Whose it is, as `signal::pending` says; 0: the place is free. Stored last, so that a sender that dies at its
+    /// work leaves a free place.
+    pub owner: AtomicU32,
+    /// The signal.
+    pub signal: AtomicU32,
+    /// Of two alike the one that came earlier has the lower number, modulo 2³².
+    pub order: AtomicU32,
+    /// What came with it.
+    pub info: SignalWords,
+    /// The user whose limit it counts against.
+    pub user: AtomicU32,
 }
 
 /// One process.
@@ -117,8 +148,14 @@ pub struct Member {
     pub flags: AtomicU32,
     /// Signal the parent gets at the end.
     pub exit_signal: AtomicU32,
-    /// Pending signals 1 to 32 and 33 to 64.
-    pub pending: [AtomicU32; 2],
+    /// Signals that wait for the process.
+    pub shared: Pending,
+    /// Signals that wait for its thread.
+    pub private: Pending,
+    /// `RLIMIT_SIGPENDING`.
+    pub signal_limit: AtomicU32,
+    /// What it gets when its parent ends; 0: nothing.
+    pub death_signal: AtomicU32,
     /// User.
     pub uid: AtomicU32,
     /// Monotonic start, in clock ticks of 10 ms.
@@ -133,8 +170,6 @@ pub struct Member {
     pub comm: [AtomicU32; COMM_WORDS],
     /// Command line.
     pub cmdline: [AtomicU32; CMDLINE / 4],
-    /// By signal number, less one.
-    pub signals: [SignalWords; 64],
 }
 
 /// The part of an open file description that a fork shares.
@@ -171,10 +206,16 @@ pub struct FamilyMemory {
     pub terminal_session: AtomicU32,
     /// Places of the table of members that have ever been taken.
     pub places: AtomicU32,
+    /// Places of the queue that have ever been taken.
+    pub queue_places: AtomicU32,
+    /// The number of the next real-time signal.
+    pub next_signal: AtomicU32,
     /// 0.
-    pub reserved: [AtomicU32; 10],
+    pub reserved: [AtomicU32; 8],
     /// The processes.
     pub members: [Member; MEMBERS],
+    /// The real-time signals that wait, of all processes.
+    pub queue: [Queued; QUEUE],
     /// The open file descriptions.
     pub files: [SharedFile; FILES],
 }

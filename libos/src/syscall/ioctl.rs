@@ -10,6 +10,7 @@ use crate::fs::file::{HostFile, Object, OpenFile, o};
 use crate::fs::table;
 use crate::fs::terminal::{self, TERMIOS, TERMIOS2, When};
 use crate::pal;
+use crate::signal::job;
 use crate::sys::family;
 use crate::task::family as members;
 use crate::task::process::process;
@@ -41,7 +42,7 @@ mod request {
     pub(super) const TCSETSF2: u32 = 0x402c_542d;
 }
 
-pub(super) fn ioctl(_: &mut Call<'_>, fd: Fd, request: Hex, arg: Ptr) -> SysResult {
+pub(super) fn ioctl(call: &mut Call<'_>, fd: Fd, request: Hex, arg: Ptr) -> SysResult {
     let file = table::get(fd.0)?;
     if matches!(file.object, Object::Path(_)) {
         return Err(Errno::EBADF);
@@ -59,7 +60,7 @@ pub(super) fn ioctl(_: &mut Call<'_>, fd: Fd, request: Hex, arg: Ptr) -> SysResu
         request::FIOASYNC => Ok(0),
         request::FIONREAD => available(&file, arg),
         _ => match file.host() {
-            Some(host) if host.terminal => terminal_request(host, request.0, arg),
+            Some(host) if host.terminal => terminal_request(call, host, request.0, arg),
             _ => Err(Errno::ENOTTY),
         },
     }
@@ -83,9 +84,21 @@ fn set(host: &HostFile, arg: Ptr, long: bool, when: When) -> SysResult {
     Ok(0)
 }
 
-fn terminal_request(host: &HostFile, request: u32, arg: Ptr) -> SysResult {
+/// Whether a request changes the terminal, which from the background it must not.
+const fn changes(request: u32) -> bool {
+    use request::{TCFLSH, TCSBRK, TCSETS, TCSETS2, TCSETSF, TCSETSF2, TCSETSW, TCSETSW2, TCXONC, TIOCSPGRP};
+    matches!(
+        request,
+        TCSETS | TCSETSW | TCSETSF | TCSETS2 | TCSETSW2 | TCSETSF2 | TCSBRK | TCXONC | TCFLSH | TIOCSPGRP
+    )
+}
+
+fn terminal_request(call: &Call<'_>, host: &HostFile, request: u32, arg: Ptr) -> SysResult {
     let shared = family::memory();
     let me = process().member();
+    if changes(request) {
+        job::before_change(call.thread)?;
+    }
     match request {
         request::TCGETS => user::write(arg.0, &terminal::settings(host)?[..TERMIOS])?,
         request::TCGETS2 => user::write(arg.0, &terminal::settings(host)?)?,
@@ -130,7 +143,11 @@ fn terminal_request(host: &HostFile, request: u32, arg: Ptr) -> SysResult {
                 shared.foreground.store(0, Relaxed);
             }
         }
-        request::TCSBRK | request::TCXONC | request::TCFLSH => {}
+        request::TCSBRK => terminal::settle(host, When::Drain)?,
+        // Input can be thrown away, output cannot be called back.
+        request::TCFLSH if matches!(arg.0, 0 | 2) => terminal::settle(host, When::Flush)?,
+        request::TCFLSH | request::TCXONC if arg.0 > 3 => return Err(Errno::EINVAL),
+        request::TCFLSH | request::TCXONC => {}
         request::TIOCOUTQ => {
             let queued = pal::attributes(host.handle.get())?.queued;
             user::write_u32(arg.0, u32::try_from(queued).unwrap_or(u32::MAX))?;

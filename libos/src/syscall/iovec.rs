@@ -9,7 +9,7 @@ use crate::arch::user;
 use crate::error::{Errno, SysResult};
 use crate::fs::file::OpenFile;
 use crate::fs::table;
-use crate::signal::interruptible;
+use crate::signal::{interruptible, job};
 
 const MAX: u32 = 1024;
 
@@ -49,9 +49,15 @@ fn whole(call: &Call<'_>, file: &OpenFile, pieces: &[(u32, u32)], direction: Dir
             user::read(base, &mut buffer[at..at + len])?;
             at += len;
         }
-        return interruptible(call.thread, || file.write_bytes(&buffer));
+        return interruptible(call.thread, || {
+            job::before_write(call.thread, file)?;
+            file.write_bytes(&buffer)
+        });
     }
-    let got = interruptible(call.thread, || file.read_bytes(&mut buffer))?;
+    let got = interruptible(call.thread, || {
+        job::before_read(call.thread, file)?;
+        file.read_bytes(&mut buffer)
+    })?;
     let mut rest = buffer.get(..got as usize).unwrap_or(&[]);
     for &(base, len) in pieces {
         let (now, later) = rest.split_at(rest.len().min(len as usize));

@@ -16,6 +16,7 @@ mod names;
 mod network;
 mod open;
 mod poll;
+mod prctl;
 mod process;
 mod read;
 mod seek;

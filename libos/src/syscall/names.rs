@@ -223,7 +223,7 @@ pub(super) fn readlinkat(_: &mut Call<'_>, dir: Fd, path: Path, buf: Ptr, size: 
         return Err(Errno::EINVAL);
     }
     let path = path.read()?;
-    let at = if path.is_empty() {
+    let at = if path.is_empty() && dir.0 != AT_FDCWD {
         let file = table::get(dir.0)?;
         file.path.clone()
     } else {

@@ -24,10 +24,13 @@ fn kind_of(kind: u32) -> Result<u32, Errno> {
     }
 }
 
-pub(super) fn socket(_: &mut Call<'_>, family: u32, kind: Hex, _protocol: u32) -> SysResult {
+pub(super) fn socket(_: &mut Call<'_>, family: u32, kind: Hex, protocol: u32) -> SysResult {
     let form = kind_of(kind.0)?;
     if family != AF_UNIX {
         return Err(Errno::EAFNOSUPPORT);
+    }
+    if protocol != 0 && protocol != AF_UNIX {
+        return Err(Errno::EPROTONOSUPPORT);
     }
     let object = Object::Socket(Socket { kind: form });
     let file = OpenFile::new(object, o::RDWR | kind.0 & o::NONBLOCK, b"socket:[0]".to_vec())?;

@@ -16,7 +16,9 @@ pub(super) fn openat(call: &mut Call<'_>, dir: Fd, path: Path, flags: Hex, mode:
     if flags & o::PATH != 0 {
         flags &= o::PATH | o::DIRECTORY | o::NOFOLLOW | o::CLOEXEC;
     }
-    if flags & o::TMPFILE == o::TMPFILE && flags & o::ACCMODE == 0 {
+    let temporary = flags & o::TMPFILE == o::TMPFILE;
+    let makes_a_folder = flags & (o::CREAT | o::DIRECTORY) == o::CREAT | o::DIRECTORY;
+    if temporary && flags & o::ACCMODE == 0 || makes_a_folder {
         return Err(Errno::EINVAL);
     }
     let mode = mode.0 & 0o7777 & !process().fs.lock().umask;

@@ -1,5 +1,6 @@
 //! fork(2), clone(2), execve(2), exit(2), wait(2), and what a thread registers at its start.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::Call;
@@ -7,6 +8,7 @@ use super::arg::{Fd, Hex, Path, Ptr};
 use super::time::put_usage;
 use crate::arch::{tls, user};
 use crate::error::{Errno, SysResult};
+use crate::fs::file::OpenFile;
 use crate::fs::lookup::AT_FDCWD;
 use crate::loader::exec::{self, LoadError};
 use crate::signal::info::SigInfo;
@@ -46,6 +48,10 @@ pub(super) fn clone(
     tls: Ptr,
     child_tid: Ptr,
 ) -> SysResult {
+    let has = |bits: u32| all.0 & bits == bits;
+    if has(flags::THREAD) && !has(flags::SIGHAND) || has(flags::FS | flags::NEW_FS) {
+        return Err(Errno::EINVAL);
+    }
     let request = Request {
         flags: all.0 & !flags::SIGNAL,
         exit_signal: all.0 & flags::SIGNAL,
@@ -108,6 +114,28 @@ fn strings(list: Ptr) -> Result<Vec<Vec<u8>>, Errno> {
     }
 }
 
+/// Whether this process has an executable file open to write.
+fn is_open_to_write(dir: Fd, path: &[u8]) -> bool {
+    let Ok(at) = crate::fs::lookup::absolute(dir.0, path) else { return false };
+    let found = {
+        let files = process().files.lock();
+        let writes = |file: &OpenFile| file.writable && file.host().is_some() && file.path == at;
+        files.iter().find(|(_, entry)| writes(&entry.file)).map(|(_, entry)| Arc::clone(&entry.file))
+    };
+    found.and_then(|file| file.stat().ok()).is_some_and(|stat| stat.mode & 0o111 != 0)
+}
+
+/// What is wrong with arguments is said only of a program that may be run.
+fn unless_refused(dir: Fd, path: &[u8], error: Errno) -> Errno {
+    if is_open_to_write(dir, path) {
+        return Errno::ETXTBSY;
+    }
+    match exec::prepare(dir.0, path, Vec::new(), &[]).map_err(|e: LoadError| e.errno()) {
+        Err(refused) if refused != Errno::ENOEXEC => refused,
+        _ => error,
+    }
+}
+
 pub(super) fn execve(call: &mut Call<'_>, path: Path, argv: Ptr, envp: Ptr) -> SysResult {
     execveat(call, Fd(AT_FDCWD), path, argv, envp, Hex(0))
 }
@@ -125,7 +153,13 @@ pub(super) fn execveat(
     if path.is_empty() && flags.0 & EMPTY_PATH != 0 {
         path = crate::fs::table::get(dir.0)?.path.clone();
     }
-    let (argv, envp) = (strings(argv)?, strings(envp)?);
+    let (argv, envp) = match (strings(argv), strings(envp)) {
+        (Ok(argv), Ok(envp)) => (argv, envp),
+        (Err(error), _) | (_, Err(error)) => return Err(unless_refused(dir, &path, error)),
+    };
+    if is_open_to_write(dir, &path) {
+        return Err(Errno::ETXTBSY);
+    }
     let program =
         exec::prepare(dir.0, &path, argv, &envp).map_err(|error: LoadError| match error.errno() {
             // Linux reads a program without being interrupted.
@@ -225,6 +259,11 @@ pub(super) fn get_robust_list(call: &mut Call<'_>, pid: u32, head: Ptr, len: Ptr
     }
     user::write_u32(head.0, call.thread.robust_list.0)?;
     user::write_u32(len.0, 12)?;
+    Ok(0)
+}
+
+pub(super) fn rseq(call: &mut Call<'_>, area: Ptr, len: u32, flags: Hex, signature: Hex) -> SysResult {
+    call.thread.rseq.call(area.0, len, flags.0, signature.0)?;
     Ok(0)
 }
 

@@ -4,18 +4,23 @@ use super::Call;
 use super::arg::{Fd, Ptr, wide};
 use crate::error::{Errno, SysResult};
 use crate::fs::table;
-use crate::signal::deliver::raise;
-use crate::signal::interruptible;
 use crate::signal::set::SIGPIPE;
+use crate::signal::{interruptible, job, raise};
 
 pub(super) fn read(call: &mut Call<'_>, fd: Fd, buf: Ptr, count: u32) -> SysResult {
     let file = table::get(fd.0)?;
-    interruptible(call.thread, || file.read(None, buf.0, count))
+    interruptible(call.thread, || {
+        job::before_read(call.thread, &file)?;
+        file.read(None, buf.0, count)
+    })
 }
 
 pub(super) fn write(call: &mut Call<'_>, fd: Fd, buf: Ptr, count: u32) -> SysResult {
     let file = table::get(fd.0)?;
-    broken(interruptible(call.thread, || file.write(None, buf.0, count)))
+    broken(interruptible(call.thread, || {
+        job::before_write(call.thread, &file)?;
+        file.write(None, buf.0, count)
+    }))
 }
 
 /// A write nobody will read raises SIGPIPE as well.

@@ -11,9 +11,10 @@ use crate::error::{Errno, SysResult};
 use crate::pal::now;
 use crate::signal::frame::{self, AltStack, CONTEXT_SIZE};
 use crate::signal::info::{self, SigInfo, code};
+use crate::signal::pending::{self, Scope};
 use crate::signal::set::{COUNT, SIG_IGN, SIGCHLD, SigAction, SigSet, sa};
 use crate::signal::{self as signals, blockable, fpstate};
-use crate::task::family::{self, flag};
+use crate::task::family::flag;
 use crate::task::process::process;
 
 fn check(signal: u32) -> Result<u32, Errno> {
@@ -46,7 +47,7 @@ fn change(signal: u32, new: Option<SigAction>) -> Result<SigAction, Errno> {
         }
         if new.ignores(signal) {
             // What is pending is thrown away, blocked or not.
-            _ = family::take(member.0, SigSet::of(signal));
+            pending::discard(member.0, SigSet::of(signal));
         }
     }
     Ok(old)
@@ -146,7 +147,7 @@ pub(super) fn ssetmask(call: &mut Call<'_>, mask: Hex) -> SysResult {
     Ok(was.words()[0])
 }
 
-fn pending(call: &Call<'_>) -> SigSet {
+fn held_back(call: &Call<'_>) -> SigSet {
     process().member().pending() & call.thread.blocked
 }
 
@@ -154,12 +155,12 @@ pub(super) fn rt_sigpending(call: &mut Call<'_>, at: Ptr, size: u32) -> SysResul
     if size > 8 {
         return Err(Errno::EINVAL);
     }
-    user::write(at.0, &pending(call).0.to_le_bytes()[..size as usize])?;
+    user::write(at.0, &held_back(call).0.to_le_bytes()[..size as usize])?;
     Ok(0)
 }
 
 pub(super) fn sigpending(call: &mut Call<'_>, at: Ptr) -> SysResult {
-    user::write_u32(at.0, pending(call).words()[0])?;
+    user::write_u32(at.0, held_back(call).words()[0])?;
     Ok(0)
 }
 
@@ -222,54 +223,53 @@ pub(super) fn sigaltstack(call: &mut Call<'_>, new: Ptr, old: Ptr) -> SysResult 
 }
 
 /// A signal from this process, by `kill` or to a thread.
-fn sent(signal: u32, code: i32) -> Result<SigInfo, Errno> {
-    if signal > COUNT {
-        return Err(Errno::EINVAL);
-    }
+fn sent(signal: u32, code: i32) -> SigInfo {
     let me = process();
-    Ok(SigInfo { signal, code, first: me.pid(), second: me.ids.lock().uid, third: 0 })
+    SigInfo { signal, code, first: me.pid(), second: me.ids.lock().uid, third: 0 }
 }
 
 pub(super) fn kill(_: &mut Call<'_>, pid: i32, signal: u32) -> SysResult {
-    signals::kill(pid, &sent(signal, code::SI_USER)?)
-}
-
-pub(super) fn tkill(_: &mut Call<'_>, tid: i32, signal: u32) -> SysResult {
-    if tid <= 0 {
-        return Err(Errno::EINVAL);
-    }
-    signals::kill(tid, &sent(signal, code::SI_TKILL)?)
-}
-
-pub(super) fn tgkill(call: &mut Call<'_>, group: i32, tid: i32, signal: u32) -> SysResult {
-    if group <= 0 || tid <= 0 {
-        return Err(Errno::EINVAL);
-    }
-    if group != tid {
+    if pid == i32::MIN {
         return Err(Errno::ESRCH);
     }
-    tkill(call, tid, signal)
+    signals::kill(pid, &sent(signal, code::SI_USER))
 }
 
-fn queue(pid: u32, signal: u32, at: Ptr) -> SysResult {
-    if signal > COUNT {
-        return Err(Errno::EINVAL);
+/// The number of a thread that is a process's only one.
+fn thread_of(group: i32, tid: i32) -> Result<u32, Errno> {
+    match (u32::try_from(group), u32::try_from(tid)) {
+        (Ok(1..), Ok(1..)) if group != tid => Err(Errno::ESRCH),
+        (Ok(1..), Ok(tid @ 1..)) => Ok(tid),
+        _ => Err(Errno::EINVAL),
     }
+}
+
+pub(super) fn tkill(call: &mut Call<'_>, tid: i32, signal: u32) -> SysResult {
+    tgkill(call, tid, tid, signal)
+}
+
+pub(super) fn tgkill(_: &mut Call<'_>, group: i32, tid: i32, signal: u32) -> SysResult {
+    signals::send_to(thread_of(group, tid)?, Scope::Thread, &sent(signal, code::SI_TKILL))
+}
+
+/// What a program hands over with a signal: to others it must not look like the kernel's, or like `kill`.
+fn queued(pid: u32, signal: u32, at: Ptr) -> Result<SigInfo, Errno> {
     let info = SigInfo::decode(signal, &user::read_array::<{ info::SIZE }>(at.0)?);
     let pretends = info.code >= 0 || info.code == code::SI_TKILL;
-    if pretends && pid != process().pid() {
-        return Err(Errno::EPERM);
-    }
-    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0).ok_or(Errno::ESRCH)?;
-    signals::kill(pid, &info)
+    if pretends && pid != process().pid() { Err(Errno::EPERM) } else { Ok(info) }
 }
 
 pub(super) fn rt_sigqueueinfo(_: &mut Call<'_>, pid: u32, signal: u32, info: Ptr) -> SysResult {
-    queue(pid, signal, info)
+    signals::send_to(pid, Scope::Process, &queued(pid, signal, info)?)
 }
 
-pub(super) fn rt_tgsigqueueinfo(_: &mut Call<'_>, group: u32, tid: u32, signal: u32, info: Ptr) -> SysResult {
-    if group != tid { Err(Errno::ESRCH) } else { queue(tid, signal, info) }
+pub(super) fn rt_tgsigqueueinfo(_: &mut Call<'_>, group: i32, tid: i32, signal: u32, info: Ptr) -> SysResult {
+    let info = user::read_array::<{ info::SIZE }>(info.0).map(|_| info)?;
+    if group <= 0 || tid <= 0 {
+        return Err(Errno::EINVAL);
+    }
+    let info = queued(tid.cast_unsigned(), signal, info)?;
+    signals::send_to(thread_of(group, tid)?, Scope::Thread, &info)
 }
 
 fn timed_wait(call: &mut Call<'_>, set: Ptr, info: Ptr, timeout: Ptr, size: u32, form: Form) -> SysResult {
@@ -285,7 +285,7 @@ fn timed_wait(call: &mut Call<'_>, set: Ptr, info: Ptr, timeout: Ptr, size: u32,
     // While it waits, the signals are let through to here, not to their handlers.
     let old = call.thread.blocked;
     loop {
-        if let Some(found) = family::take(member.0, wanted) {
+        if let Some(found) = pending::take(member.0, wanted) {
             call.thread.blocked = old;
             if info.0 != 0 {
                 user::write(info.0, &found.encode())?;

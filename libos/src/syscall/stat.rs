@@ -59,9 +59,9 @@ pub(super) fn fstat64(_: &mut Call<'_>, fd: Fd, at: Ptr) -> SysResult {
 }
 
 fn at_dir(dir: Fd, path: Path, flags: u32) -> Result<Stat, Errno> {
-    // A null path with EMPTY_PATH means an empty one only on newer kernels.
-    let path = path.read()?;
-    if path.is_empty() && flags & EMPTY_PATH != 0 {
+    let may_be_empty = flags & EMPTY_PATH != 0;
+    let path = if path.0 == 0 && may_be_empty { Vec::new() } else { path.read()? };
+    if path.is_empty() && may_be_empty {
         return if dir.0 == AT_FDCWD {
             lookup::stat(&lookup::absolute(AT_FDCWD, b".")?, Last::Follow)
         } else {

@@ -1,5 +1,7 @@
 //! uname(2), sysinfo(2), limits, scheduling, prctl(2), getrandom(2), personality(2).
 
+use core::sync::atomic::Ordering::Relaxed;
+
 use pal_abi::Pal as _;
 use pal_abi::flags::clock;
 
@@ -84,6 +86,8 @@ fn change_limit(resource: u32, soft: u64, hard: u64) -> Result<(), Errno> {
         return Err(Errno::EPERM);
     }
     limits.0[resource] = (soft, hard);
+    // Who sends looks at the receiver's limit.
+    process().member().0.signal_limit.store(limits.signals(), Relaxed);
     Ok(())
 }
 
@@ -142,54 +146,6 @@ pub(super) fn personality(_: &mut Call<'_>, persona: Hex) -> SysResult {
         u32::MAX | 0 | PER_LINUX32 => Ok(0),
         // Address-space randomisation is off as it is.
         0x0004_0000 => Ok(0),
-        _ => Err(Errno::EINVAL),
-    }
-}
-
-pub(super) fn prctl(call: &mut Call<'_>, option: u32, a: Hex, b: Hex, c: Hex, d: Hex) -> SysResult {
-    let member = process().member();
-    match option {
-        // PR_SET_PDEATHSIG; PR_GET_PDEATHSIG
-        1 if a.0 > 64 => Err(Errno::EINVAL),
-        1 => Ok(0),
-        2 => user::write_u32(a.0, 0).map(|()| 0),
-        // PR_GET_DUMPABLE, PR_SET_DUMPABLE
-        3 => Ok(1),
-        4 if a.0 > 1 => Err(Errno::EINVAL),
-        4 => Ok(0),
-        // PR_SET_NAME, PR_GET_NAME
-        15 => {
-            let mut name = [0; 16];
-            for (n, byte) in (0u32..15).zip(&mut name) {
-                let [one] = user::read_array::<1>(a.0.wrapping_add(n))?;
-                if one == 0 {
-                    break;
-                }
-                *byte = one;
-            }
-            family::set_comm(member.0, &name);
-            Ok(0)
-        }
-        16 => {
-            let mut name = member.comm();
-            name.resize(16, 0);
-            user::write(a.0, &name)?;
-            Ok(0)
-        }
-        // PR_CAPBSET_READ
-        23 if a.0 > 40 => Err(Errno::EINVAL),
-        23 => Ok(1),
-        // PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS
-        38 if a.0 == 1 && b.0 | c.0 | d.0 == 0 => Ok(0),
-        39 if a.0 | b.0 | c.0 | d.0 == 0 => Ok(0),
-        // PR_SET_THP_DISABLE, PR_GET_THP_DISABLE; PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER
-        36 | 41 | 42 => Ok(0),
-        37 => user::write_u32(a.0, 0).map(|()| 0),
-        // PR_SET_TIMERSLACK, PR_GET_TIMERSLACK
-        29 => Ok(0),
-        30 => Ok(50_000),
-        // PR_GET_TID_ADDRESS
-        40 => user::write_u32(a.0, call.thread.clear_child_tid).map(|()| 0),
         _ => Err(Errno::EINVAL),
     }
 }

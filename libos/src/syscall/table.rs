@@ -5,7 +5,7 @@ use alloc::string::String;
 use super::arg::{Arg, Fd, Hex, Mode, Path, Ptr};
 use super::{
     Call, attributes, copy, descriptor, directory, futex, identity, ioctl, iovec, memory, names, network,
-    open, poll, process, read, seek, signal, stat, system, time, xattr,
+    open, poll, prctl, process, read, seek, signal, stat, system, time, xattr,
 };
 use crate::error::SysResult;
 
@@ -169,7 +169,7 @@ syscalls! {
     162 nanosleep = time::nanosleep(request: Ptr, remaining: Ptr);
     163 mremap = memory::mremap(old: Ptr, old_len: u32, new_len: u32, flags: Hex, new: Ptr);
     168 poll = poll::poll(records: Ptr, count: u32, timeout: i32);
-    172 prctl = system::prctl(option: u32, a: Hex, b: Hex, c: Hex, d: Hex);
+    172 prctl = prctl::prctl(option: u32, a: Hex, b: Hex, c: Hex, d: Hex);
     173 rt_sigreturn = signal::rt_sigreturn();
     174 rt_sigaction = signal::rt_sigaction(signal: u32, new: Ptr, old: Ptr, size: u32);
     175 rt_sigprocmask = signal::rt_sigprocmask(how: u32, new: Ptr, old: Ptr, size: u32);
@@ -277,7 +277,7 @@ syscalls! {
     331 pipe2 = descriptor::pipe2(fds: Ptr, flags: Hex);
     333 preadv = iovec::preadv(fd: Fd, list: Ptr, count: u32, low: u32, high: u32);
     334 pwritev = iovec::pwritev(fd: Fd, list: Ptr, count: u32, low: u32, high: u32);
-    335 rt_tgsigqueueinfo = signal::rt_tgsigqueueinfo(group: u32, tid: u32, signal: u32, info: Ptr);
+    335 rt_tgsigqueueinfo = signal::rt_tgsigqueueinfo(group: i32, tid: i32, signal: u32, info: Ptr);
     340 prlimit64 = system::prlimit64(pid: u32, resource: u32, new: Ptr, old: Ptr);
     344 syncfs = descriptor::sync_file_range(fd: Fd);
     353 renameat2 = names::renameat2(old_dir: Fd, old: Path, new_dir: Fd, new: Path, flags: Hex);
@@ -300,6 +300,7 @@ syscalls! {
     373 shutdown = network::shutdown(fd: Fd, how: u32);
     377 copy_file_range = copy::copy_file_range(input: Fd, in_off: Ptr, out: Fd, out_off: Ptr, len: u32, flags: Hex);
     383 statx = stat::statx(dir: Fd, path: Path, flags: Hex, mask: Hex, at: Ptr);
+    386 rseq = process::rseq(area: Ptr, len: u32, flags: Hex, signature: Hex);
     403 clock_gettime64 = time::clock_gettime64(clock: i32, at: Ptr);
     404 clock_settime64 = system::not_permitted();
     406 clock_getres_time64 = time::clock_getres64(clock: i32, at: Ptr);
@@ -378,7 +379,6 @@ static UNSERVED: &[(u32, &str)] = &[
     (378, "preadv2"),
     (379, "pwritev2"),
     (384, "arch_prctl"),
-    (386, "rseq"),
     (393, "semget"),
     (395, "shmget"),
     (399, "msgget"),

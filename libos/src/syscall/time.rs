@@ -10,7 +10,7 @@ use crate::arch::user;
 use crate::error::{Errno, SysResult};
 use crate::pal::{clock_ns, now};
 use crate::signal;
-use crate::signal::timer::{self, Alarm};
+use crate::signal::timer;
 use crate::task::exit::cpu_ms;
 use crate::task::process::process;
 use crate::task::thread::Restart;
@@ -175,11 +175,9 @@ fn clock_sleep(
     form: Form,
 ) -> SysResult {
     const ABSTIME: u32 = 1;
+    const RAW_TO_COARSE: core::ops::RangeInclusive<i32> = 4..=6;
     let source = below(which)?;
-    if source == clock::THREAD_CPU {
-        return Err(Errno::EINVAL);
-    }
-    if source == clock::PROCESS_CPU {
+    if matches!(source, clock::THREAD_CPU | clock::PROCESS_CPU) || RAW_TO_COARSE.contains(&which) {
         return Err(Errno::EOPNOTSUPP);
     }
     let time = read_timespec(request, form)?;
@@ -214,8 +212,7 @@ pub(super) fn clock_nanosleep64(
 }
 
 pub(super) fn alarm(_: &mut Call<'_>, seconds: u32) -> SysResult {
-    let deadline = if seconds == 0 { 0 } else { now() + u64::from(seconds) * SECOND };
-    let (left, _) = timer::set(Alarm { deadline, period: 0 })?.left(now());
+    let (left, _) = timer::set(u64::from(seconds) * SECOND, 0)?.left(now());
     // Rounded to seconds, but never to none.
     let seconds = if left == 0 { 0 } else { ((left + SECOND / 2) / SECOND).max(1) };
     Ok(u32::try_from(seconds).unwrap_or(u32::MAX))
@@ -229,8 +226,7 @@ pub(super) fn setitimer(_: &mut Call<'_>, which: u32, new: Ptr, old: Ptr) -> Sys
     }
     let (period, value) =
         if new.0 == 0 { (0, 0) } else { (read_timeval(new)?, read_timeval(Ptr(new.0.wrapping_add(8)))?) };
-    let deadline = if value == 0 { 0 } else { now() + value };
-    let (left, before) = timer::set(Alarm { deadline, period })?.left(now());
+    let (left, before) = timer::set(value, period)?.left(now());
     put_itimer(old, left, before)
 }
 

@@ -7,6 +7,7 @@ use pal_abi::{ContextI386, Handle};
 
 use super::family::{self, Seen, flag, state};
 use super::process::process;
+use super::rseq::Rseq;
 use super::thread::Thread;
 use super::vfork;
 use crate::arch::context::ESP;
@@ -32,6 +33,7 @@ pub mod flags {
     pub const PARENT_SETTID: u32 = 0x10_0000;
     pub const CHILD_CLEARTID: u32 = 0x20_0000;
     pub const CHILD_SETTID: u32 = 0x100_0000;
+    pub const NEW_FS: u32 = 0x2_0000;
     pub const NAMESPACES: u32 = 0x7e02_0000;
 }
 
@@ -92,6 +94,7 @@ fn new_member(request: &Request) -> Result<&'static Member, Errno> {
     member.group.store(me.group(), Relaxed);
     member.session.store(me.session(), Relaxed);
     member.uid.store(me.uid(), Relaxed);
+    member.signal_limit.store(me.0.signal_limit.load(Relaxed), Relaxed);
     member.flags.store(inherited | waits, Relaxed);
     member.exit_signal.store(request.exit_signal, Relaxed);
     member.start_ticks.store(u32::try_from(pal::now() / 10_000_000).unwrap_or(0), Relaxed);
@@ -183,6 +186,9 @@ pub fn begin_child(context: &mut ContextI386, thread: &mut Thread, request: &Req
     thread.restart = None;
     thread.clear_child_tid = 0;
     thread.robust_list = (0, 0);
+    if request.flags & flags::VM != 0 {
+        thread.rseq = Rseq::NONE;
+    }
     if request.clears_handlers {
         process().reset_handlers();
     }

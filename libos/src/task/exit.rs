@@ -15,7 +15,8 @@ use crate::arch::user;
 use crate::fs::shared;
 use crate::pal::{clock_ns, pal};
 use crate::signal::info::{SigInfo, code};
-use crate::signal::set::SIGCHLD;
+use crate::signal::pending;
+use crate::signal::set::{COUNT, SIGCHLD};
 
 /// CPU time this process has used, in milliseconds.
 #[must_use]
@@ -80,15 +81,17 @@ fn report(ending: Ending) {
     let used = cpu_ms().saturating_sub(vfork::cpu_ms_before());
     me.0.cpu_ms.store(used.saturating_add(process().children_cpu_ms.load(Relaxed)), Relaxed);
     me.0.status.store(ending.status(), Relaxed);
-    let parent = {
+    let (parent, orphans) = {
         let _guard = family::lock();
-        orphan_children(me);
+        let orphans = orphan_children(me);
         let parent = family::find(me.parent()).filter(|parent| parent.state() != state::ZOMBIE);
         let keeps = parent.is_some_and(|p| p.flags() & flag::NO_ZOMBIES == 0 || me.exit_signal() != SIGCHLD);
+        pending::clear(me.0);
         me.0.state.store(if keeps { state::ZOMBIE } else { state::FREE }, Release);
-        parent
+        (parent, orphans)
     };
     release_parent();
+    orphans.into_iter().for_each(tell_orphan);
     if let Some(parent) = parent {
         if me.exit_signal() != 0 {
             family::post(parent, &SigInfo { signal: me.exit_signal(), ..ending.news(me) });
@@ -98,14 +101,28 @@ fn report(ending: Ending) {
     }
 }
 
-/// Gives the children of a process that ends to nobody. Under the family lock.
-fn orphan_children(parent: Seen) {
+/// Gives the children of a process that ends to nobody, under the family lock; those that are to be told, and by whom.
+fn orphan_children(parent: Seen) -> Vec<(Seen, SigInfo)> {
+    let mut told = Vec::new();
     for child in family::all().filter(|child| child.parent() == parent.pid()) {
         child.0.parent.store(INIT_PID, Relaxed);
+        let signal = child.0.death_signal.load(Relaxed);
         if child.state() == state::ZOMBIE {
             child.0.state.store(state::FREE, Release);
+        } else if signal != 0 {
+            let signal = signal.clamp(1, COUNT);
+            told.push((
+                child,
+                SigInfo { signal, first: parent.pid(), second: parent.uid(), ..SigInfo::default() },
+            ));
         }
     }
+    told
+}
+
+/// Sends what a child asked to be sent at its parent's end (PR_SET_PDEATHSIG).
+fn tell_orphan((child, news): (Seen, SigInfo)) {
+    family::post(child, &news);
 }
 
 /// Closes what others may be waiting on, before the parent hears of the end.
@@ -127,7 +144,8 @@ pub fn leave(host_code: u32) -> ! {
 
 /// Marks a child ended that the host killed without its own doing, and with it all that ran in its memory (`vfork`).
 pub fn note_death(child: Seen, host_code: i32) {
-    let _guard = family::lock();
+    let guard = family::lock();
+    let mut orphans = Vec::new();
     let ran = |p: &Seen| matches!(p.state(), state::RUNNING | state::STOPPED);
     if !ran(&child) {
         return;
@@ -138,10 +156,13 @@ pub fn note_death(child: Seen, host_code: i32) {
     // A copy that did not live to tell its number was alone.
     let with_it = |p: &Seen| p.pid() == child.pid() || host != u32::MAX && p.0.family.load(Acquire) == host;
     for dead in family::all().filter(ran).filter(with_it) {
-        orphan_children(dead);
+        orphans.extend(orphan_children(dead));
         dead.0.status.store(status, Relaxed);
         dead.0.flags.fetch_and(!flag::VFORK, AcqRel);
+        pending::clear(dead.0);
         // The parent of one that had borrowed the memory is dead, too.
         dead.0.state.store(if dead.parent() == me { state::ZOMBIE } else { state::FREE }, Release);
     }
+    drop(guard);
+    orphans.into_iter().for_each(tell_orphan);
 }

@@ -1,4 +1,4 @@
-//! The processes of the family: who there is, who belongs to whom, what is pending for whom.
+//! The processes of the family: who there is, and who belongs to whom.
 //!
 //! The lowest free place of the table is taken, so that a search looks at few. An entry is made and ended under the
 //! family lock; single words are read without.
@@ -10,7 +10,8 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::error::Errno;
 use crate::pal;
 use crate::signal::info::SigInfo;
-use crate::signal::set::{SIGCONT, SIGKILL, SigSet};
+use crate::signal::pending::{self, Scope};
+use crate::signal::set::SigSet;
 use crate::sys::family::{CMDLINE, COMM_WORDS, FamilyGuard, Member, memory, self_id};
 
 /// `Member::state`.
@@ -102,10 +103,10 @@ impl Seen {
         pages = pages;
     }
 
-    /// What is pending.
+    /// What is pending, for the process or its thread.
     #[must_use]
     pub fn pending(self) -> SigSet {
-        SigSet::from_words([self.0.pending[0].load(Acquire), self.0.pending[1].load(Acquire)])
+        pending::set(&self.0.shared) | pending::set(&self.0.private)
     }
 
     /// The state letter of `/proc`.
@@ -212,56 +213,17 @@ pub fn reserve() -> Result<&'static Member, Errno> {
     }
     memory.next_pid.store(if pid == LAST_PID { FIRST_PID } else { pid + 1 }, Relaxed);
     member.pid.store(pid, Relaxed);
-    for word in [&member.status, &member.flags, &member.pending[0], &member.pending[1], &member.cpu_ms] {
+    for word in [&member.status, &member.flags, &member.cpu_ms, &member.death_signal] {
         word.store(0, Relaxed);
     }
+    pending::clear(member);
     member.state.store(state::NEW, Release);
     Ok(member)
 }
 
-/// Adds a signal to what is pending for a process, and rings it. A member found dead is left to its parent.
+/// Sends a signal of the kernel's to a process. Where it cannot be queued, there is nobody to tell.
 pub fn post(to: Seen, info: &SigInfo) {
-    let (signal, member) = (info.signal, to.0);
-    {
-        let _guard = lock();
-        let (word, bit) = ((signal - 1) / 32, 1u32 << ((signal - 1) % 32));
-        let pending = &member.pending[word as usize % 2];
-        if signal == SIGCONT || signal == SIGKILL {
-            // Continuing and stopping drive each other out.
-            for (n, bits) in SigSet::STOPPING.words().into_iter().enumerate() {
-                member.pending[n].fetch_and(!bits, AcqRel);
-            }
-        } else if SigSet::STOPPING.has(signal) {
-            for (n, bits) in SigSet::of(SIGCONT).words().into_iter().enumerate() {
-                member.pending[n].fetch_and(!bits, AcqRel);
-            }
-        }
-        if pending.load(Acquire) & bit == 0 {
-            let words = &member.signals[(signal - 1) as usize % 64];
-            words.code.store(info.code.cast_unsigned(), Relaxed);
-            words.pid.store(info.first, Relaxed);
-            words.uid.store(info.second, Relaxed);
-            words.value.store(info.third, Relaxed);
-            pending.fetch_or(bit, Release);
-        }
-    }
-    ring(member);
-}
-
-/// Takes the first pending signal of a set.
-#[must_use]
-pub fn take(member: &'static Member, from: SigSet) -> Option<SigInfo> {
-    let _guard = lock();
-    let signal = (Seen(member).pending() & from).first()?;
-    member.pending[(signal - 1) as usize / 32 % 2].fetch_and(!(1 << ((signal - 1) % 32)), AcqRel);
-    let words = &member.signals[(signal - 1) as usize % 64];
-    Some(SigInfo {
-        signal,
-        code: words.code.load(Relaxed).cast_signed(),
-        first: words.pid.load(Relaxed),
-        second: words.uid.load(Relaxed),
-        third: words.value.load(Relaxed),
-    })
+    _ = pending::send(to, Scope::Process, info);
 }
 
 /// Makes a process look at what is new for it.
@@ -270,31 +232,5 @@ pub fn ring(member: &Member) {
     if id != self_id() {
         // A member that is gone is noticed by its parent.
         _ = pal::family().family_ring(id);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::signal::set::{SIGCHLD, SIGTSTP, SIGUSR1};
-
-    #[test]
-    fn signals_wait_in_the_member_and_leave_in_order() {
-        crate::sys::family::install_for_test();
-        let member = reserve().unwrap();
-        member.state.store(state::RUNNING, Relaxed);
-        let pid = member.pid.load(Relaxed);
-        let seen = find(pid).unwrap();
-        post(seen, &SigInfo::child(1, 7, 8, 9));
-        post(seen, &SigInfo::kernel(SIGUSR1));
-        post(seen, &SigInfo::kernel(SIGTSTP));
-        post(seen, &SigInfo::kernel(SIGCONT));
-        let every = SigSet(u64::MAX);
-        assert_eq!(take(member, every), Some(SigInfo::kernel(SIGUSR1)));
-        assert_eq!(take(member, SigSet::of(SIGCHLD)), Some(SigInfo::child(1, 7, 8, 9)));
-        assert_eq!(take(member, every), Some(SigInfo::kernel(SIGCONT)));
-        assert_eq!(take(member, every), None);
-        member.state.store(state::FREE, Relaxed);
-        assert!(find(pid).is_none());
     }
 }

@@ -10,6 +10,9 @@ pub const STACK: usize = 3;
 /// `RLIMIT_NOFILE`.
 pub const NOFILE: usize = 7;
 
+/// `RLIMIT_SIGPENDING`.
+pub const SIGPENDING: usize = 11;
+
 /// The most descriptors a process may have.
 pub const MAX_FILES: u64 = 4096;
 
@@ -25,7 +28,7 @@ impl Default for Limits {
         all[6] = (1024, 1024); // processes of the family
         all[NOFILE] = (1024, MAX_FILES);
         all[8] = (8 << 20, 8 << 20); // locked memory
-        all[11] = (1024, 1024); // pending signals
+        all[SIGPENDING] = (1024, 1024);
         all[12] = (819_200, 819_200); // message queues
         all[13] = (0, 0); // nice
         all[14] = (0, 0); // real-time priority
@@ -34,6 +37,12 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Signals that may wait for the user's processes.
+    #[must_use]
+    pub fn signals(&self) -> u32 {
+        u32::try_from(self.0[SIGPENDING].0).unwrap_or(u32::MAX)
+    }
+
     /// First descriptor that may not be used.
     #[must_use]
     pub fn files(&self) -> u32 {

@@ -9,6 +9,7 @@ pub mod exit;
 pub mod family;
 pub mod limits;
 pub mod process;
+pub mod rseq;
 pub mod thread;
 pub mod vfork;
 pub mod wait;

@@ -1,5 +1,6 @@
 //! The thread of a process.
 
+use super::rseq::Rseq;
 use crate::signal::frame::{AltStack, FaultRecord};
 use crate::signal::set::SigSet;
 
@@ -31,6 +32,36 @@ pub const TLS_ENTRIES: usize = 3;
 /// The first one's number in the GDT, as on a 64-bit kernel.
 pub const TLS_FIRST: u32 = 12;
 
+/// What `prctl` sets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Whether a core could be written. Nothing is, but programs ask.
+    pub dumpable: u32,
+    /// Whether capabilities are kept when the user changes.
+    pub keep_capabilities: u32,
+    /// Whether exec gives no rights any more. It never does.
+    pub no_new_privileges: u32,
+    /// How much later than asked a sleep may end, in nanoseconds.
+    pub timer_slack: u32,
+    /// The slack it had at its start.
+    pub first_timer_slack: u32,
+}
+
+impl Settings {
+    const FRESH: Self = Self {
+        dumpable: 1,
+        keep_capabilities: 0,
+        no_new_privileges: 0,
+        timer_slack: 50_000,
+        first_timer_slack: 50_000,
+    };
+
+    /// What a new program begins with.
+    pub const fn after_exec(&mut self) {
+        (self.dumpable, self.keep_capabilities) = (1, 0);
+    }
+}
+
 /// State of a thread that no other looks at.
 #[derive(Clone, Debug)]
 pub struct Thread {
@@ -48,6 +79,10 @@ pub struct Thread {
     pub clear_child_tid: u32,
     /// `set_robust_list`.
     pub robust_list: (u32, u32),
+    /// `rseq`.
+    pub rseq: Rseq,
+    /// `prctl`.
+    pub settings: Settings,
     /// TLS descriptors.
     pub tls: [[u8; 8]; TLS_ENTRIES],
 }
@@ -64,6 +99,8 @@ impl Thread {
             restart: None,
             clear_child_tid: 0,
             robust_list: (0, 0),
+            rseq: Rseq::NONE,
+            settings: Settings::FRESH,
             tls: [[0; 8]; TLS_ENTRIES],
         }
     }

@@ -9,34 +9,14 @@ use std::sync::Arc;
 use pal_abi::flags::{access, attr as valid, node, stream as bits};
 use pal_abi::{Attr, PalError};
 use rustix::io::Errno;
-use rustix::termios::{self, OptionalActions, SpecialCodeIndex, Termios, Winsize};
+use rustix::termios::{self, Winsize};
 
 use super::{Ops, Stream, Transfer, io};
 use crate::handle::{Export, WaitSource};
 use crate::policy::file_error;
 use crate::sys::mem::Source;
+use crate::sys::terminal::{self, When, is_behind};
 use crate::user::Buffer;
-
-/// Indices of `c_cc`, in Linux's order.
-const CODES: [SpecialCodeIndex; 17] = [
-    SpecialCodeIndex::VINTR,
-    SpecialCodeIndex::VQUIT,
-    SpecialCodeIndex::VERASE,
-    SpecialCodeIndex::VKILL,
-    SpecialCodeIndex::VEOF,
-    SpecialCodeIndex::VTIME,
-    SpecialCodeIndex::VMIN,
-    SpecialCodeIndex::VSWTC,
-    SpecialCodeIndex::VSTART,
-    SpecialCodeIndex::VSTOP,
-    SpecialCodeIndex::VSUSP,
-    SpecialCodeIndex::VEOL,
-    SpecialCodeIndex::VREPRINT,
-    SpecialCodeIndex::VDISCARD,
-    SpecialCodeIndex::VWERASE,
-    SpecialCodeIndex::VLNEXT,
-    SpecialCodeIndex::VEOL2,
-];
 
 /// An inherited descriptor.
 #[derive(Debug)]
@@ -105,6 +85,9 @@ impl Ops for Console {
     // An inherited descriptor has a position that other programs of this host share, a file too: `(a; b) > out` would else
     // write one over the other, and so would two descriptors of one `2>&1`. Hence it is a stream without offsets.
     fn read(&self, _offset: u64, buf: Buffer, nonblocking: bool) -> Result<Transfer, PalError> {
+        if self.terminal {
+            wait_for_foreground(self.fd.as_fd(), libc::SIGTTIN);
+        }
         io::read_foreign(self.fd.as_fd(), buf, nonblocking)
     }
 
@@ -192,21 +175,29 @@ impl Ops for Console {
     }
 }
 
+/// Stops the command while it is in the background of its terminal, as the host would stop any program there. It would
+/// not stop a member, which ignores what the terminal sends, but refuse it.
+pub(crate) fn wait_for_foreground(fd: BorrowedFd<'_>, signal: i32) {
+    if is_behind(fd) {
+        // Without a supervisor the host's refusal stands.
+        let _ = crate::family::stop(signal);
+    }
+}
+
 /// What of the attributes belongs to a terminal.
 pub(crate) const TERMINAL_ATTRIBUTES: u32 =
     valid::TERMIOS | valid::TERMIOS_DRAIN | valid::TERMIOS_FLUSH | valid::WINDOW;
 
 /// Fills in the terminal's settings and window size.
 pub(crate) fn terminal_attributes(fd: BorrowedFd<'_>, attr: &mut Attr) -> Result<(), Errno> {
-    let settings = termios::tcgetattr(fd)?;
-    attr.input_flags = settings.input_modes.bits();
-    attr.output_flags = settings.output_modes.bits();
-    attr.control_flags = settings.control_modes.bits();
-    attr.local_flags = settings.local_modes.bits();
-    for (to, index) in attr.characters.iter_mut().zip(CODES) {
-        *to = settings.special_codes[index];
-    }
-    (attr.input_speed, attr.output_speed) = (settings.input_speed(), settings.output_speed());
+    let settings = terminal::settings(fd)?;
+    attr.input_flags = settings.c_iflag;
+    attr.output_flags = settings.c_oflag;
+    attr.control_flags = settings.c_cflag;
+    attr.local_flags = settings.c_lflag;
+    attr.line = settings.c_line;
+    attr.characters = settings.c_cc;
+    (attr.input_speed, attr.output_speed) = (settings.c_ispeed, settings.c_ospeed);
     attr.valid |= valid::TERMIOS;
     if let Ok(window) = termios::tcgetwinsize(fd) {
         (attr.rows, attr.columns) = (window.ws_row, window.ws_col);
@@ -218,24 +209,26 @@ pub(crate) fn terminal_attributes(fd: BorrowedFd<'_>, attr: &mut Attr) -> Result
 
 /// Sets the terminal's settings and window size.
 pub(crate) fn set_terminal_attributes(fd: BorrowedFd<'_>, attr: &Attr, mask: u32) -> Result<(), PalError> {
+    wait_for_foreground(fd, libc::SIGTTOU);
     let when = if mask & valid::TERMIOS_FLUSH != 0 {
-        Some(OptionalActions::Flush)
+        Some(When::Flush)
     } else if mask & valid::TERMIOS_DRAIN != 0 {
-        Some(OptionalActions::Drain)
+        Some(When::Drain)
     } else {
-        (mask & valid::TERMIOS != 0).then_some(OptionalActions::Now)
+        (mask & valid::TERMIOS != 0).then_some(When::Now)
     };
     if let Some(when) = when {
-        let mut settings: Termios = termios::tcgetattr(fd).map_err(file_error)?;
-        settings.input_modes = termios::InputModes::from_bits_retain(attr.input_flags);
-        settings.output_modes = termios::OutputModes::from_bits_retain(attr.output_flags);
-        settings.control_modes = termios::ControlModes::from_bits_retain(attr.control_flags);
-        settings.local_modes = termios::LocalModes::from_bits_retain(attr.local_flags);
-        for (from, index) in attr.characters.iter().zip(CODES) {
-            settings.special_codes[index] = *from;
-        }
-        // Draining may be broken off by a signal that is nobody's interrupt.
-        rustix::io::retry_on_intr(|| termios::tcsetattr(fd, when, &settings)).map_err(file_error)?;
+        let settings = terminal::Settings {
+            c_iflag: attr.input_flags,
+            c_oflag: attr.output_flags,
+            c_cflag: attr.control_flags,
+            c_lflag: attr.local_flags,
+            c_line: attr.line,
+            c_cc: attr.characters,
+            c_ispeed: attr.input_speed,
+            c_ospeed: attr.output_speed,
+        };
+        terminal::set_settings(fd, when, &settings).map_err(file_error)?;
     }
     if mask & valid::WINDOW != 0 {
         let window = Winsize {

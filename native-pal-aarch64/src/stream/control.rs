@@ -1,6 +1,7 @@
 //! The signals of the host to the family: the object behind the console's CONTROL event.
 //!
-//! A record is 8 bytes: Linux's signal number as a `u32`, and 0. All members share the queue; what one reads, the
+//! A record is 8 bytes: Linux's signal number as a `u32`, and a `u32` that is 1 where the host's kernel sent it (the
+//! terminal, for what runs in its foreground) and 0 where another program did. All members share the queue; what one reads, the
 //! others do not see. The supervisor rings the root after each.
 
 use std::os::fd::{AsFd, OwnedFd};

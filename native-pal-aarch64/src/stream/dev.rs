@@ -66,6 +66,9 @@ impl Ops for Device {
     }
 
     fn read(&self, _: u64, buf: Buffer, nonblocking: bool) -> Result<Transfer, PalError> {
+        if self.terminal {
+            console::wait_for_foreground(self.fd.as_fd(), libc::SIGTTIN);
+        }
         io::read_foreign(self.fd.as_fd(), buf, nonblocking)
     }
 

@@ -50,6 +50,26 @@ pub(crate) fn default(signal: libc::c_int) {
     unsafe { libc::signal(signal, libc::SIG_DFL) };
 }
 
+/// Stops this process by a signal, while all are blocked; comes back when somebody has continued it. Signals of job
+/// control do not stop a process nobody could continue.
+pub(crate) fn stop_by(signal: libc::c_int) {
+    // SAFETY: all zero is an empty `sigaction`: the default action.
+    let default: libc::sigaction = unsafe { core::mem::zeroed() };
+    let mut old = default;
+    // SAFETY: both are ours. SIGSTOP has no other action, which is no harm.
+    unsafe { libc::sigaction(signal, &raw const default, &raw mut old) };
+    let mut others = filled();
+    // SAFETY: the set is ours.
+    unsafe { libc::sigdelset(&raw mut others, signal) };
+    let mut before = filled();
+    // SAFETY: both sets are ours.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const others, &raw mut before) };
+    super::fork::kill(super::fork::process_id(), signal);
+    drop(Blocked(before));
+    // SAFETY: as it was.
+    unsafe { libc::sigaction(signal, &raw const old, core::ptr::null_mut()) };
+}
+
 /// Sleeps until a signal was handled.
 pub(crate) fn pause() {
     // SAFETY: takes nothing.

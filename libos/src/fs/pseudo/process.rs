@@ -4,10 +4,12 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
+use core::sync::atomic::Ordering::Relaxed;
 
 use super::{number, parts};
 use crate::layout::{PAGE, STACK_TOP};
 use crate::mm::vma::{Backing, PROT_EXEC, PROT_READ, PROT_WRITE};
+use crate::signal::pending;
 use crate::signal::set::{SIG_DFL, SIG_IGN, SigSet};
 use crate::task::family::{self, Seen};
 use crate::task::process::process;
@@ -93,7 +95,7 @@ pub(super) fn status(pid: u32) -> Vec<u8> {
             "Name:\t{}\nUmask:\t{:04o}\nState:\t{state}\nTgid:\t{pid}\nNgid:\t0\nPid:\t{pid}\nPPid:\t{}\nTracerPid:\t0\n\
              Uid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{}\t{}\t{}\t{}\nFDSize:\t64\nGroups:\t{} \nVmPeak:\t{kb:8} kB\n\
              VmSize:\t{kb:8} kB\nVmLck:\t       0 kB\nVmHWM:\t{kb:8} kB\nVmRSS:\t{kb:8} kB\nVmSwap:\t       0 kB\n\
-             Threads:\t1\nSigQ:\t0/1024\nSigPnd:\t0000000000000000\nShdPnd:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\n",
+             Threads:\t1\nSigQ:\t{}/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\n",
             String::from_utf8_lossy(&p.comm()),
             process().fs.lock().umask,
             p.parent(),
@@ -102,7 +104,10 @@ pub(super) fn status(pid: u32) -> Vec<u8> {
             ids.sgid,
             ids.egid,
             ids.gid,
-            p.pending().0,
+            pending::queued(p),
+            p.0.signal_limit.load(Relaxed),
+            pending::set(&p.0.private).0,
+            pending::set(&p.0.shared).0,
             ignored.0,
             caught.0,
         )
