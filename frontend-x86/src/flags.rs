@@ -164,16 +164,17 @@ impl FlagRule {
 
 /// The arithmetic flags as the operation they follow from.
 ///
-/// 16 bytes so that generated code can store it with few instructions: `kind` = rule | width code << 8.
+/// 16 bytes so that generated code can store it with few instructions: `kind` = rule | width code << 8, between the two
+/// words that most often are constants as well.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
 pub struct LazyFlags {
-    /// [`FlagRule`] in bits 0–7, [`Width::code`] in bits 8–15.
-    pub kind: u32,
     /// First operand, zero-extended.
     pub a: u32,
     /// Second operand, zero-extended.
     pub b: u32,
+    /// [`FlagRule`] in bits 0–7, [`Width::code`] in bits 8–15.
+    pub kind: u32,
     /// Result, zero-extended, where the rule looks at it.
     pub r: u32,
 }

@@ -219,8 +219,13 @@ fn arrange(
 
 impl GuestRegion {
     /// Which registers may be stale at block starts: forwards, to a fixed point. An instruction that may fault stores
-    /// everything before it writes anything.
+    /// everything before it writes anything. What is stale where a loop is entered is stored there, once, unless the loop
+    /// itself makes it stale again.
     fn find_dirty(&mut self) {
+        let mut is_loop = vec![false; self.blocks.len()];
+        for (at, block) in self.blocks.iter().enumerate() {
+            block.successors.iter().filter(|&&to| to <= at).for_each(|&to| is_loop[to] = true);
+        }
         let mut changed = true;
         while changed {
             changed = false;
@@ -234,6 +239,9 @@ impl GuestRegion {
                     dirty |= i.effects.gpr_written;
                 }
                 for to in block.successors.clone() {
+                    if is_loop[to] && at < to {
+                        continue;
+                    }
                     let before = self.blocks[to].dirty_in;
                     self.blocks[to].dirty_in |= dirty;
                     changed |= self.blocks[to].dirty_in != before;

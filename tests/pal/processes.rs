@@ -347,6 +347,15 @@ fn process_handle_travels(env: &Env) {
     }
 }
 
+/// A process of the host that continues the supervisor, now and then for two seconds.
+fn continue_parent() -> std::process::Child {
+    let script = format!(
+        "for n in 1 2 3 4 5 6 7 8; do sleep 0.25; kill -CONT {}; done",
+        std::os::unix::process::parent_id()
+    );
+    std::process::Command::new("sh").args(["-c", &script]).spawn().expect("a shell")
+}
+
 fn doorbell(env: &Env) {
     let family = env.family.expect("a family");
     let mut id = 0;
@@ -355,10 +364,13 @@ fn doorbell(env: &Env) {
     fails(family.family_self(bad_out()), PalError::Fault);
     fails(family.family_ring(0), PalError::NotFound);
     fails(family.family_ring(99_999_999), PalError::NotFound);
-    // What stops is tried where there is somebody to continue it: tests/e2e/terminal.rs.
     for signal in [0, 9, 15, 18, 65, u32::MAX] {
         fails(family.family_stop(signal), PalError::Invalid);
     }
+    // A stopped command goes on when somebody continues it; in a terminal that is tests/e2e/terminal.rs.
+    let mut somebody = continue_parent();
+    assert_eq!(family.family_stop(libc::SIGTSTP.cast_unsigned()), Ok(Status::Ok));
+    let _ = somebody.wait();
     // A ring to oneself is an interrupt.
     crate::harness::keep_interrupts(true);
     assert_eq!(family.family_ring(id), Ok(Status::Ok));

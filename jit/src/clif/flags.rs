@@ -4,9 +4,9 @@
 //! formulas of [`frontend_x86::flags`], and nothing is computed that nothing reads. Only where the rule itself is not known
 //! (flags from before the region, or after a shift by a variable count) is a function called.
 
-use super::{Clif, FLAG_WORDS};
+use super::{B, Clif, FLAG_WORDS, KIND, R};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{I8, I32};
+use cranelift_codegen::ir::types::{I8, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Value, ValueDef};
 use frontend_x86::emit::Width;
 use frontend_x86::flags::{ARITHMETIC, Cond, Flag, FlagRule, LazyFlags};
@@ -136,12 +136,30 @@ impl Clif<'_> {
             (true, Base::Computed(_)) => [true; 4],
         };
         let words = self.flag_words();
-        for ((word, at), needed) in words.into_iter().zip(FLAG_WORDS).zip(needed) {
-            if needed {
+        let stored = self.store_constants(words, needed);
+        for (((word, at), needed), stored) in words.into_iter().zip(FLAG_WORDS).zip(needed).zip(stored) {
+            if needed && !stored {
                 self.store_state(word, at);
             }
         }
         self.flags_dirty = false;
+    }
+
+    /// Stores the kind together with a neighbour that is constant too; which words that were.
+    fn store_constants(&mut self, words: [Value; 4], needed: [bool; 4]) -> [bool; 4] {
+        const { assert!(FLAG_WORDS[B] + 4 == FLAG_WORDS[KIND] && FLAG_WORDS[KIND] + 4 == FLAG_WORDS[R]) };
+        let mut stored = [false; 4];
+        for (low, high) in [(B, KIND), (KIND, R)] {
+            if let (true, Some(l), Some(h)) =
+                (needed[low] && needed[high], self.constant(words[low]), self.constant(words[high]))
+            {
+                let both = self.iconst(I64, l | h << 32);
+                self.store_state(both, FLAG_WORDS[low]);
+                (stored[low], stored[high]) = (true, true);
+                break;
+            }
+        }
+        stored
     }
 
     /// All six flags as EFLAGS bits.
@@ -170,7 +188,7 @@ impl Clif<'_> {
             Base::Computed(words) => words,
             Base::Rule { .. } => unreachable!("rules are evaluated inline"),
         };
-        let callee = self.iconst(cranelift_codegen::ir::types::I64, self.env.out_of_line.flags);
+        let callee = self.iconst(I64, self.env.out_of_line.flags);
         let call = self.b.ins().call_indirect(self.signatures.flags, callee, &words);
         self.flag_calls.push(call);
         let bits = self.b.inst_results(call)[0];
@@ -296,7 +314,7 @@ impl Clif<'_> {
         match rule {
             FlagRule::Shl => {
                 // The bit at `bits`, after a shift that has room for it: 64 bits are enough for every count.
-                let room = self.b.ins().uextend(cranelift_codegen::ir::types::I64, wide);
+                let room = self.b.ins().uextend(I64, wide);
                 let moved = self.b.ins().ishl(room, count);
                 self.bit(moved, w.bits())
             }

@@ -396,6 +396,12 @@ fn state_offset(offset: usize) -> i32 {
     i32::try_from(offset).expect("the state is small")
 }
 
+/// Places in [`FLAG_WORDS`].
+const KIND: usize = 0;
+/// See [`KIND`].
+const B: usize = 2;
+/// See [`KIND`].
+const R: usize = 3;
 /// Offsets of the words of the recorded flags: kind, a, b, r.
 const FLAG_WORDS: [usize; 4] = {
     let flags = offset_of!(CpuState, flags);

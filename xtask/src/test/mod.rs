@@ -47,6 +47,9 @@ impl Options {
     }
 }
 
+/// Set where native comparisons must not be skipped.
+const REQUIRE_NATIVE: &str = "TRUNNION_REQUIRE_NATIVE";
+
 /// What the test programs are told through their environment.
 #[derive(Debug, Default)]
 pub(crate) struct Environment(Vec<(String, String)>);
@@ -82,7 +85,7 @@ pub(crate) fn task(repo: &Repo, options: &Options) -> Result<()> {
     let mut environment = Environment::default();
     environment.set(IMAGE_VARIABLE, image.path.display());
     if options.require_native {
-        environment.set("TRUNNION_REQUIRE_NATIVE", 1);
+        environment.set(REQUIRE_NATIVE, 1);
     }
     if options.bless {
         environment.set("TRUNNION_BLESS", 1);
