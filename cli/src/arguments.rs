@@ -28,7 +28,7 @@ pub(crate) enum EngineChoice {
     Interp,
     /// Compile everything at its first execution; stop where that cannot be done
     Jit,
-    /// Interpret and compile everything, compare, and stop at the first difference
+    /// Interpret and compile everything, compare, and stop at the first difference; for programs of one thread (what others write meanwhile differs, too)
     Compare,
 }
 

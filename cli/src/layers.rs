@@ -72,11 +72,14 @@ unsafe extern "C" fn extension(startup: *mut Startup) {
     let startup: &'static Startup = unsafe { &*startup };
     let choices = CHOICES.get().expect("set before the first process starts");
     let engine = |window: Arc<Window>, source: CodeSource| -> Result<Box<dyn Engine>, String> {
+        let defaults = JitOptions::default();
         let options = JitOptions {
             kind: choices.engine,
             compare: choices.compare,
+            // What is to be compared is compiled at its first execution.
+            hot_threshold: if choices.compare { 1 } else { defaults.hot_threshold },
             code_memory: Box::new(Downcalls(source)),
-            ..JitOptions::default()
+            ..defaults
         };
         let jit = Jit::new(window, options).map_err(|e| e.to_string())?;
         Ok(Box::new(jit))

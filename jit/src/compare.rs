@@ -73,7 +73,9 @@ impl<M: GuestMemory> Jit<M> {
         if outcome.kind() == Kind::Interrupted && cpu.eip == before.eip {
             return None;
         }
-        let retried = self.stats.read().faults != faults && exit.is_none();
+        // One instruction was left to the interpreter, and the block was left behind it.
+        let retried =
+            (self.stats.read().faults != faults || outcome.kind() == Kind::Interpret) && exit.is_none();
         if retried || self.changes.load(Ordering::SeqCst) != changes {
             for (at, bytes) in &expected.written {
                 self.memory.write_bytes(*at, bytes);

@@ -32,15 +32,20 @@ pub(crate) struct Run {
 pub(crate) fn ways() -> Vec<Way> {
     let mut ways = Vec::new();
     if let Some(command) = std::env::var_os("TRUNNION_BIN") {
-        for engine in ["auto", "interp", "jit"] {
+        for engine in ENGINES {
             ways.push(Way::Trunnion { command: command.clone().into(), engine, emulator: None });
         }
     }
     if let Some(command) = std::env::var_os("TRUNNION_BIN_AARCH64") {
-        ways.push(Way::Trunnion { command: command.into(), engine: "auto", emulator: Some("qemu-aarch64") });
+        for engine in ENGINES {
+            let emulator = Some("qemu-aarch64");
+            ways.push(Way::Trunnion { command: command.clone().into(), engine, emulator });
+        }
     }
     ways
 }
+
+const ENGINES: [&str; 4] = ["auto", "interp", "jit", "compare"];
 
 impl Way {
     /// The first part of a test's name.
@@ -49,6 +54,17 @@ impl Way {
             Self::Native => "native".to_owned(),
             Self::Trunnion { engine, emulator: None, .. } => format!("here-{engine}"),
             Self::Trunnion { engine, .. } => format!("aarch64-{engine}"),
+        }
+    }
+
+    /// Whether it is slow, and so for a few programs only: both engines in lockstep, and all but the usual engine on an
+    /// emulated host.
+    pub(crate) fn is_slow(&self) -> bool {
+        match self {
+            Self::Native => false,
+            Self::Trunnion { engine, emulator, .. } => {
+                *engine == "compare" || emulator.is_some() && *engine != "auto"
+            }
         }
     }
 
