@@ -5,7 +5,6 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::compile::TestProgram;
-use super::known::Known;
 use super::report::{Counts, Report};
 use super::{Environment, REQUIRE_NATIVE};
 use crate::host::Host;
@@ -22,7 +21,6 @@ pub(crate) fn run(
     host: Host,
     program: &TestProgram,
     environment: &Environment,
-    known: &Known,
     report: &mut Report,
 ) -> Result<()> {
     let mut command = if host.is_foreign() {
@@ -44,28 +42,23 @@ pub(crate) fn run(
     let name = format!("{} on {}", program.name, host.name());
     let log = format!("test-{}-{}", host.name(), program.name.replace('/', "-"));
     let outcome = step::logged(repo, &log, &mut command, LIMIT)?;
-    add(&name, &outcome, known, report);
+    add(&name, &outcome, report);
     Ok(())
 }
 
 /// Runs the examples in the documentation comments.
-pub(crate) fn doc_tests(
-    repo: &Repo,
-    environment: &Environment,
-    known: &Known,
-    report: &mut Report,
-) -> Result<()> {
+pub(crate) fn doc_tests(repo: &Repo, environment: &Environment, report: &mut Report) -> Result<()> {
     let mut command = Toolchain::here().cargo(repo, &["test", "--workspace", "--doc", "--no-fail-fast"]);
     environment.apply(&mut command);
     let outcome = step::logged(repo, "test-doc", &mut command, LIMIT)?;
-    add("documentation examples", &outcome, known, report);
+    add("documentation examples", &outcome, report);
     Ok(())
 }
 
 /// Prints a suite's line, adds its counts, and shows what it said where it failed.
-fn add(name: &str, outcome: &Outcome, known: &Known, report: &mut Report) {
+fn add(name: &str, outcome: &Outcome, report: &mut Report) {
     let seen = Counts::read(&outcome.output);
-    let mut counts = seen.unwrap_or_default();
+    let counts = seen.unwrap_or_default();
     // A program that ends well without a result line ran nothing that could be counted: that is no success.
     let ended_well = outcome.succeeded() && seen.is_some();
     let seconds = outcome.took.as_secs_f32();
@@ -75,6 +68,5 @@ fn add(name: &str, outcome: &Outcome, known: &Known, report: &mut Report) {
         say(format!("{name}: {}; the end of {}:", outcome.ending(), outcome.log.display()));
         println!("{}", outcome.tail(150));
     }
-    let excused = !ended_well && known.excuse(name, &outcome.output, &mut counts);
-    report.suite(name, counts, ended_well || excused);
+    report.suite(name, counts, ended_well);
 }
