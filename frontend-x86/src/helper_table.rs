@@ -4,6 +4,7 @@
 //! registers and MXCSR, and read besides these only what no engine caches (segments, descriptors), so general registers and flags may stay wherever the engine keeps them; before a `Whole`
 //! helper the engine writes everything back, and reads everything again after it (EIP excepted).
 
+use crate::emit::Width;
 use crate::state::CpuState;
 
 /// Arguments of a helper, zero-extended.
@@ -192,3 +193,49 @@ macro_rules! vec_helpers {
     };
 }
 for_each_vec_helper!(vec_helpers);
+
+/// An operation of IEEE 754.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "the usual five")]
+pub enum Arithmetic {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Sqrt,
+}
+
+/// What a vector helper computes, where that is an operation of IEEE 754 on the lowest element of both operands (the
+/// square root, of the second), the other elements being the first operand's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ieee {
+    /// The operation.
+    pub arithmetic: Arithmetic,
+    /// Width of the elements: binary32 or binary64.
+    pub width: Width,
+}
+
+impl VecHelper {
+    /// See [`Ieee`]; `None` for everything else.
+    #[must_use]
+    pub const fn ieee(self, imm: u32) -> Option<Ieee> {
+        use Width::{B32, B64};
+        if !crate::semantics::sse::float::is_scalar(imm) {
+            return None;
+        }
+        let (arithmetic, width) = match self {
+            Self::AddF32 => (Arithmetic::Add, B32),
+            Self::AddF64 => (Arithmetic::Add, B64),
+            Self::SubF32 => (Arithmetic::Sub, B32),
+            Self::SubF64 => (Arithmetic::Sub, B64),
+            Self::MulF32 => (Arithmetic::Mul, B32),
+            Self::MulF64 => (Arithmetic::Mul, B64),
+            Self::DivF32 => (Arithmetic::Div, B32),
+            Self::DivF64 => (Arithmetic::Div, B64),
+            Self::SqrtF32 => (Arithmetic::Sqrt, B32),
+            Self::SqrtF64 => (Arithmetic::Sqrt, B64),
+            _ => return None,
+        };
+        Some(Ieee { arithmetic, width })
+    }
+}

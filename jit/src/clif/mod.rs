@@ -12,6 +12,7 @@
 
 mod control;
 mod flags;
+mod float;
 mod memory;
 mod prune;
 mod string;

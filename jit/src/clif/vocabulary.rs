@@ -422,7 +422,10 @@ impl Emit for Clif<'_> {
         Int { v, w: Width::B64 }
     }
     fn vec_helper(&mut self, h: VecHelper, a: Value, b: Value, imm: u32) -> Value {
-        self.call_vec_helper(h, a, b, imm)
+        match h.ieee(imm) {
+            Some(operation) => self.ieee(operation, h, a, b, imm),
+            None => self.call_vec_helper(h, a, b, imm),
+        }
     }
 
     fn insn(&self) -> &Insn {

@@ -38,6 +38,11 @@ const SCALAR: u32 = 2;
 /// Where a helper's own part of the immediate begins.
 pub(super) const OWN: u32 = 2;
 
+/// Whether a helper with this immediate works on the lowest elements alone.
+pub(crate) const fn is_scalar(imm: u32) -> bool {
+    imm & SCALAR != 0
+}
+
 /// A helper's immediate.
 pub(super) const fn immediate(element: Element, shape: Shape, own: u32) -> u32 {
     let double = if matches!(element, Element::F64) { DOUBLE } else { 0 };

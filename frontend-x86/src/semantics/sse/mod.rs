@@ -6,7 +6,7 @@
 pub mod arith;
 pub mod compare;
 pub mod convert;
-mod float;
+pub(crate) mod float;
 pub mod integer;
 pub mod logic;
 pub mod mmx_convert;
