@@ -7,6 +7,7 @@ use frontend_x86::engine::Engine;
 use jit::{CodeMemory, DualMapping, EngineKind, Jit, JitError, JitOptions};
 use native_pal_aarch64::Config;
 use pal_abi::{PalError, Startup};
+use std::borrow::Cow;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::sync::{Arc, OnceLock};
 use thunk_pal::{CodeMapping, CodeSource, Options, Window};
@@ -25,10 +26,10 @@ struct Choices {
 static CHOICES: OnceLock<Choices> = OnceLock::new();
 
 /// Runs the program and its whole family; the root's exit status.
-pub(crate) fn run(run: &Run, image: &[u8]) -> Result<u8> {
+pub(crate) fn run(run: &Run, image: &'static [u8]) -> Result<u8> {
     let image = match &run.library_os {
-        Some(path) => std::fs::read(path).with_context(|| format!("--library-os {}", path.display()))?,
-        None => image.to_vec(),
+        Some(path) => std::fs::read(path).with_context(|| format!("--library-os {}", path.display()))?.into(),
+        None => Cow::Borrowed(image),
     };
     if image.is_empty() {
         bail!("this command was built without a library OS image; build it with `cargo xtask build`");

@@ -136,7 +136,8 @@ impl Default for JitOptions {
         Self {
             kind: EngineKind::Auto,
             compare: false,
-            hot_threshold: 1024,
+            // Interpreting a block this often takes about as long as compiling it.
+            hot_threshold: 2048,
             region_instructions: 128,
             code_bytes: 64 << 20,
             code_memory: Box::new(AnonymousFile),

@@ -3,6 +3,7 @@
 //! Direct-mapped; an entry is one 64-bit word, EIP below and the code's offset in the arena above, so reading and
 //! replacing it are single atomic accesses and a reader can never pair one EIP with another's code.
 
+use crate::code::zeroed_words;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How far EIP's upper part is folded onto its lower.
@@ -10,10 +11,9 @@ pub(crate) const FOLD: i64 = 12;
 /// Number of entries.
 pub(crate) const ENTRIES: usize = 1 << 14;
 
-/// A word whose EIP half does not match its own index, so that no EIP finds it.
+/// A word that no EIP finds at this index: EIP 0 is looked for at 0, and EIP 1 at 1.
 const fn vacant(index: usize) -> u64 {
-    // An EIP below the number of entries has its own upper bits folded in: 1 in the second quarter.
-    (index as u64) ^ if index >> FOLD == 1 { 2 } else { 1 }
+    if index == 0 { 1 } else { 0 }
 }
 
 /// See the module head.
@@ -29,7 +29,9 @@ const fn slot(eip: u32) -> usize {
 
 impl LookupTable {
     pub(crate) fn new() -> Self {
-        Self { entries: (0..ENTRIES).map(|i| AtomicU64::new(vacant(i))).collect() }
+        let entries = zeroed_words(ENTRIES);
+        entries[0].store(vacant(0), Ordering::Relaxed);
+        Self { entries }
     }
 
     /// Where generated code finds it.

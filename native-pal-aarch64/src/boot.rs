@@ -1,5 +1,6 @@
 //! Start-up: from the command's configuration to the first upcall.
 
+use std::borrow::Cow;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -48,7 +49,7 @@ pub struct Config {
     /// Named blobs for the layers above, found as configuration entries.
     pub blobs: Vec<(String, Vec<u8>)>,
     /// The image the next layer loads (`Startup::next_image`).
-    pub image: Vec<u8>,
+    pub image: Cow<'static, [u8]>,
     /// The ELF machine of that image.
     pub isa: u32,
     /// Greatest number of processes at a time; 0 means 1,024.
@@ -142,7 +143,7 @@ pub(crate) fn config() -> &'static Config {
         hidden: Vec::new(),
         network: false,
         blobs: Vec::new(),
-        image: Vec::new(),
+        image: Cow::Borrowed(&[]),
         isa: 0,
         process_limit: 0,
     };

@@ -141,7 +141,7 @@ pub(crate) fn run_family(over: &str, filters: Vec<String>) -> ExitCode {
         maps,
         hidden: vec![host.join("rw/hidden")],
         network: true,
-        image: b"image".to_vec(),
+        image: b"image".into(),
         isa: 3,
         ..Config::default()
     };
