@@ -5,6 +5,7 @@
 //! helper the engine writes everything back, and reads everything again after it (EIP excepted).
 
 use crate::emit::Width;
+use crate::semantics::sse::float;
 use crate::state::CpuState;
 
 /// Arguments of a helper, zero-extended.
@@ -194,7 +195,21 @@ macro_rules! vec_helpers {
 }
 for_each_vec_helper!(vec_helpers);
 
-/// An operation of IEEE 754.
+/// What a vector helper computes from the lowest elements of its operands, where IEEE 754 says it; binary32 or binary64
+/// by its width.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ieee {
+    /// An operation; the other elements are the first operand's.
+    Arithmetic(Arithmetic, Width),
+    /// EFLAGS for the relation between the two, in the lowest 32 bits of the result.
+    Compare(Width),
+    /// The second operand's 32-bit integer in a binary64; the other elements are the first operand's.
+    FromInteger,
+    /// The second operand towards zero, as a 32-bit integer; the other elements are the first operand's.
+    ToInteger(Width),
+}
+
+/// An operation of IEEE 754. The square root is the second operand's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "the usual five")]
 pub enum Arithmetic {
@@ -205,37 +220,30 @@ pub enum Arithmetic {
     Sqrt,
 }
 
-/// What a vector helper computes, where that is an operation of IEEE 754 on the lowest element of both operands (the
-/// square root, of the second), the other elements being the first operand's.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ieee {
-    /// The operation.
-    pub arithmetic: Arithmetic,
-    /// Width of the elements: binary32 or binary64.
-    pub width: Width,
-}
-
 impl VecHelper {
     /// See [`Ieee`]; `None` for everything else.
     #[must_use]
     pub const fn ieee(self, imm: u32) -> Option<Ieee> {
+        use Arithmetic::{Add, Div, Mul, Sqrt, Sub};
         use Width::{B32, B64};
-        if !crate::semantics::sse::float::is_scalar(imm) {
-            return None;
-        }
-        let (arithmetic, width) = match self {
-            Self::AddF32 => (Arithmetic::Add, B32),
-            Self::AddF64 => (Arithmetic::Add, B64),
-            Self::SubF32 => (Arithmetic::Sub, B32),
-            Self::SubF64 => (Arithmetic::Sub, B64),
-            Self::MulF32 => (Arithmetic::Mul, B32),
-            Self::MulF64 => (Arithmetic::Mul, B64),
-            Self::DivF32 => (Arithmetic::Div, B32),
-            Self::DivF64 => (Arithmetic::Div, B64),
-            Self::SqrtF32 => (Arithmetic::Sqrt, B32),
-            Self::SqrtF64 => (Arithmetic::Sqrt, B64),
+        let operation = match self {
+            Self::OrderF32 | Self::UnorderedF32 => return Some(Ieee::Compare(B32)),
+            Self::OrderF64 | Self::UnorderedF64 => return Some(Ieee::Compare(B64)),
+            Self::AddF32 => Ieee::Arithmetic(Add, B32),
+            Self::AddF64 => Ieee::Arithmetic(Add, B64),
+            Self::SubF32 => Ieee::Arithmetic(Sub, B32),
+            Self::SubF64 => Ieee::Arithmetic(Sub, B64),
+            Self::MulF32 => Ieee::Arithmetic(Mul, B32),
+            Self::MulF64 => Ieee::Arithmetic(Mul, B64),
+            Self::DivF32 => Ieee::Arithmetic(Div, B32),
+            Self::DivF64 => Ieee::Arithmetic(Div, B64),
+            Self::SqrtF32 => Ieee::Arithmetic(Sqrt, B32),
+            Self::SqrtF64 => Ieee::Arithmetic(Sqrt, B64),
+            Self::I32ToF64 => Ieee::FromInteger,
+            Self::F32ToI32 if float::is_truncating(imm) => Ieee::ToInteger(B32),
+            Self::F64ToI32 if float::is_truncating(imm) => Ieee::ToInteger(B64),
             _ => return None,
         };
-        Some(Ieee { arithmetic, width })
+        if float::is_scalar(imm) { Some(operation) } else { None }
     }
 }

@@ -423,7 +423,7 @@ impl Emit for Clif<'_> {
     }
     fn vec_helper(&mut self, h: VecHelper, a: Value, b: Value, imm: u32) -> Value {
         match h.ieee(imm) {
-            Some(operation) => self.ieee(operation, h, a, b, imm),
+            Some(operation) => self.ieee(operation, h, [a, b], imm),
             None => self.call_vec_helper(h, a, b, imm),
         }
     }

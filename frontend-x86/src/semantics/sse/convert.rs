@@ -13,7 +13,7 @@ use crate::state::CpuState;
 use iced_x86::Mnemonic;
 
 /// A helper's own bit: towards zero instead of by MXCSR.
-pub(super) const TRUNCATING: u32 = 1;
+pub(crate) const TRUNCATING: u32 = 1;
 
 /// `CVTSS2SD`, `CVTSD2SS` — the low element; the rest of the destination stays.
 pub fn cvt_scalar<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {

@@ -43,6 +43,11 @@ pub(crate) const fn is_scalar(imm: u32) -> bool {
     imm & SCALAR != 0
 }
 
+/// Whether a conversion with this immediate rounds towards zero.
+pub(crate) const fn is_truncating(imm: u32) -> bool {
+    imm >> OWN & super::convert::TRUNCATING != 0
+}
+
 /// A helper's immediate.
 pub(super) const fn immediate(element: Element, shape: Shape, own: u32) -> u32 {
     let double = if matches!(element, Element::F64) { DOUBLE } else { 0 };
