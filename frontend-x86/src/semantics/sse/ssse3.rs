@@ -100,5 +100,5 @@ pub fn pmaddubsw_helper(_: &mut CpuState, a: u128, b: u128, _: u32) -> u128 {
 
 /// `PMULHRSW` — signed products scaled by 2⁻¹⁵, rounded. SDM vol. 2B.
 pub fn pmulhrsw_helper(_: &mut CpuState, a: u128, b: u128, _: u32) -> u128 {
-    map(16, a, b, |x, y| (((signed16(x) * signed16(y) >> 14) + 1) >> 1).cast_unsigned())
+    map(16, a, b, |x, y| ((((signed16(x) * signed16(y)) >> 14) + 1) >> 1).cast_unsigned())
 }
