@@ -272,6 +272,11 @@ pub fn explain(case: &Case, want: &Outcome, got: &Outcome) -> Option<Reason> {
     if refuses && (want.state.selectors[2] >> 3 == 12 || matches!(want.state.selectors[1] >> 3, 6 | 12)) {
         return Some(Reason::StackSegment);
     }
+    // Some hypervisors report the 32-bit selector after a far jump into the 64-bit segment.
+    let wide = matches!(got.stop, Stop::Exception { vector: 13, error: 0x30, .. });
+    if wide && !same_place && decode_at(case, got.state.eip).as_ref().is_some_and(is_far) {
+        return Some(Reason::StackSegment);
+    }
     None
 }
 
