@@ -105,7 +105,7 @@ impl Reason {
                 "#UD for an invalid opcode, or the #PF or #GP of fetching what would follow it: the manual gives no order"
             }
             Self::NotYet => {
-                "control reached an instruction of an extension that CPUID does not report: #UD here"
+                "control reached an instruction of an extension that is not implemented: #UD here"
             }
             Self::Int1 => "a hypervisor that intercepts #DB reports EIP at INT1 instead of behind it",
         }
