@@ -42,6 +42,8 @@ macro_rules! for_each_helper {
             SegmentLimit => Fpu, $crate::semantics::segment::segment_limit_helper;
             VerifyRead => Fpu, $crate::semantics::segment::verify_read_helper;
             VerifyWrite => Fpu, $crate::semantics::segment::verify_write_helper;
+            Crc32 => Fpu, $crate::semantics::crc32::crc32_helper;
+            CompareStrings => Fpu, $crate::semantics::sse::string::compare_helper;
             X87Pending => Fpu, $crate::semantics::x87::pending_helper;
             X87Arith => Fpu, $crate::semantics::x87::arith::arith_helper;
             X87ArithMemory => Fpu, $crate::semantics::x87::arith::arith_memory_helper;
@@ -132,6 +134,20 @@ macro_rules! for_each_vec_helper {
             I32ToF64 => $crate::semantics::sse::convert::i32_to_f64_helper;
             F32ToI32 => $crate::semantics::sse::convert::f32_to_i32_helper;
             F64ToI32 => $crate::semantics::sse::convert::f64_to_i32_helper;
+            PackUnsigned32 => $crate::semantics::sse::sse41::packusdw_helper;
+            PackedMultiplyLow32 => $crate::semantics::sse::sse41::pmulld_helper;
+            PackedMultiplySigned32 => $crate::semantics::sse::sse41::pmuldq_helper;
+            PackedMinimum16 => $crate::semantics::sse::sse41::phminposuw_helper;
+            PackedSumsOfDifferences8 => $crate::semantics::sse::sse41::mpsadbw_helper;
+            PackedShuffle8 => $crate::semantics::sse::ssse3::pshufb_helper;
+            PackedMultiplyAdd8 => $crate::semantics::sse::ssse3::pmaddubsw_helper;
+            PackedMultiplyRounded16 => $crate::semantics::sse::ssse3::pmulhrsw_helper;
+            AddSubF32 => $crate::semantics::sse::horizontal::addsub_f32_helper;
+            AddSubF64 => $crate::semantics::sse::horizontal::addsub_f64_helper;
+            RoundF32 => $crate::semantics::sse::round::round_f32_helper;
+            RoundF64 => $crate::semantics::sse::round::round_f64_helper;
+            DotF32 => $crate::semantics::sse::round::dot_f32_helper;
+            DotF64 => $crate::semantics::sse::round::dot_f64_helper;
         }
     };
 }

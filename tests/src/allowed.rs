@@ -37,6 +37,8 @@ pub enum Reason {
     ImagePages,
     /// CMPS of which both operands fault.
     CompareOrder,
+    /// REP MOVS with 16-bit addresses onto its own source.
+    OverlappingMove,
     /// Bytes behind the opcode of an invalid instruction.
     InvalidTail,
     /// An instruction that is not in the table.
@@ -45,7 +47,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::AlignmentCheck,
         Self::FarOrder,
         Self::SegmentEnd,
@@ -59,6 +61,7 @@ impl Reason {
         Self::Transcendental,
         Self::ImagePages,
         Self::CompareOrder,
+        Self::OverlappingMove,
         Self::InvalidTail,
         Self::NotYet,
     ];
@@ -101,11 +104,15 @@ impl Reason {
             Self::CompareOrder => {
                 "CMPS of which both operands fault: the manual gives no order, and Zen processors differ"
             }
+            Self::OverlappingMove => {
+                "REP MOVS with 16-bit addresses that overlaps its source: a Zen 5 reads ahead of its own stores, which \
+                 neither manual allows; element by element here"
+            }
             Self::InvalidTail => {
                 "#UD for an invalid opcode, or the #PF or #GP of fetching what would follow it: the manual gives no order"
             }
             Self::NotYet => {
-                "control reached an instruction of an extension that CPUID does not report: #UD here"
+                "control reached an instruction of an extension that is not implemented: #UD here"
             }
             Self::Int1 => "a hypervisor that intercepts #DB reports EIP at INT1 instead of behind it",
         }
@@ -198,10 +205,12 @@ pub fn explain(case: &Case, want: &Outcome, got: &Outcome) -> Option<Reason> {
     {
         return Some(Reason::UdLength);
     }
-    if instructions(case).any(|i| {
+    let prefixed_loop = instructions(case).any(|i| {
         matches!(i.mnemonic(), Mnemonic::Loope | Mnemonic::Loopne)
             && case.code.windows(2).any(|w| matches!(w, [0xf2 | 0xf3, ..]))
-    }) {
+    });
+    // A jump may lead to it into the middle of an instruction.
+    if prefixed_loop || case.code.windows(2).any(|w| matches!(w, [0xf2 | 0xf3, 0xe0 | 0xe1])) {
         return Some(Reason::LoopPrefix);
     }
     if w == Some(14) && g == Some(6) && same_place && fetches(want.stop) {
@@ -215,8 +224,19 @@ pub fn explain(case: &Case, want: &Outcome, got: &Outcome) -> Option<Reason> {
         matches!(i.mnemonic(), Mnemonic::Cmpsb | Mnemonic::Cmpsw | Mnemonic::Cmpsd)
             && i.is_string_instruction()
     };
-    if w == Some(14) && g == Some(14) && same_place && at_fault.as_ref().is_some_and(compares) {
+    if matches!((w, g), (Some(12..=14), Some(12..=14)))
+        && same_place
+        && at_fault.as_ref().is_some_and(compares)
+    {
         return Some(Reason::CompareOrder);
+    }
+    let moves = |i: &Instruction| {
+        matches!(i.mnemonic(), Mnemonic::Movsb | Mnemonic::Movsw | Mnemonic::Movsd)
+            && i.has_rep_prefix()
+            && i.op1_kind() == OpKind::MemorySegSI
+    };
+    if want.stop == got.stop && want.state == got.state && instructions(case).any(|i| moves(&i)) {
+        return Some(Reason::OverlappingMove);
     }
     if is_transcendental(case) && near(want, got) {
         return Some(Reason::Transcendental);
@@ -270,6 +290,11 @@ pub fn explain(case: &Case, want: &Outcome, got: &Outcome) -> Option<Reason> {
     }
     let refuses = matches!(got.stop, Stop::Exception { vector: 13, error: 0x30 | 0x60, .. });
     if refuses && (want.state.selectors[2] >> 3 == 12 || matches!(want.state.selectors[1] >> 3, 6 | 12)) {
+        return Some(Reason::StackSegment);
+    }
+    // Some hypervisors report the 32-bit selector after a far jump into the 64-bit segment.
+    let wide = matches!(got.stop, Stop::Exception { vector: 13, error: 0x30, .. });
+    if wide && !same_place && decode_at(case, got.state.eip).as_ref().is_some_and(is_far) {
         return Some(Reason::StackSegment);
     }
     None

@@ -117,7 +117,8 @@ impl Undefined {
         }
         // A count of zero writes nothing, and a count that is not known might be zero: what was undefined stays so.
         let n = count(i, cl);
-        let unwritten = n == Some(0) || n.is_none() && is_shift(i);
+        let repeated = i.is_string_instruction() && (i.has_rep_prefix() || i.has_repne_prefix());
+        let unwritten = n == Some(0) || n.is_none() && is_shift(i) || repeated;
         let writes = eflags(i.rflags_written() | i.rflags_cleared() | i.rflags_set());
         let writes = if unwritten { 0 } else { writes };
         self.0 = self.0 & !writes | by_manual(i, cl);

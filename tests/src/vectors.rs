@@ -88,6 +88,11 @@ fn group(code: Code) -> &'static str {
     let has = |f: fn(&CpuidFeature) -> bool| code.cpuid_features().iter().any(f);
     if has(|f| format!("{f:?}").starts_with("FPU")) {
         "x87"
+    } else if has(|f| {
+        use CpuidFeature::{POPCNT, SSE3, SSE4_1, SSE4_2, SSSE3};
+        matches!(f, SSE3 | SSSE3 | SSE4_1 | SSE4_2 | POPCNT)
+    }) {
+        "sse_more"
     } else if has(|f| matches!(f, CpuidFeature::SSE | CpuidFeature::SSE2))
         || code.op_code().encoding() != EncodingKind::Legacy
     {
@@ -114,8 +119,10 @@ pub fn record(
     sequences: u64,
 ) -> Vec<(&'static str, Recording)> {
     let vendor = vendor();
-    let mut groups: Vec<(&'static str, Vec<Case>)> =
-        ["integer", "sequences", "sse", "x87"].map(|name| (name, Vec::new())).into_iter().collect();
+    let mut groups: Vec<(&'static str, Vec<Case>)> = ["integer", "sequences", "sse", "sse_more", "x87"]
+        .map(|name| (name, Vec::new()))
+        .into_iter()
+        .collect();
     let mut add = |name: &str, case: Case| {
         if let Some((_, list)) = groups.iter_mut().find(|(n, _)| *n == name) {
             list.push(case);

@@ -1,9 +1,9 @@
-//! Single bits: BT BTS BTR BTC BSF BSR.
+//! Single bits: BT BTS BTR BTC BSF BSR POPCNT.
 
 use super::shift::nonzero;
 use crate::decode::Insn;
 use crate::emit::{AtomicOp, Emit, Flow, FlowOf, Width};
-use crate::flags::Flag;
+use crate::flags::{AF, CF, Flag, OF, PF, SF, ZF};
 use crate::operand::{Place, linear_plus, place, read, write};
 
 /// The place that holds the bit, and a mask of that one bit. A register offset reaches any bit around the address, in
@@ -66,6 +66,21 @@ pub fn btc<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     let (dst, mask) = bit_string(e, i);
     let (old, _) = super::arith::update(e, i, i.width(), dst, (AtomicOp::Xor, mask), |e, a| e.xor(a, mask));
     carry_from(e, old, mask);
+    Flow::Next
+}
+
+/// `POPCNT` — number of bits that are set; ZF: none is; the other flags are cleared. SDM vol. 2B.
+pub fn popcnt<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    let src = place(e, i, 1);
+    let value = read(e, i.width(), src);
+    let count = e.popcnt(value);
+    let dst = place(e, i, 0);
+    write(e, dst, count);
+    let zero = e.imm(i.width(), 0);
+    let none = e.eq(value, zero);
+    let (set, clear) = (e.imm(Width::B32, u64::from(ZF)), e.imm(Width::B32, 0));
+    let flags = e.select(none, set, clear);
+    e.set_eflags(CF | PF | AF | ZF | SF | OF, flags);
     Flow::Next
 }
 

@@ -9,6 +9,7 @@ pub mod bcd;
 pub mod bits;
 pub mod cond;
 pub mod control;
+pub mod crc32;
 pub mod logic;
 pub mod mmx;
 pub mod move_;

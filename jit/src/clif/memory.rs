@@ -20,7 +20,7 @@ use frontend_x86::state::{CpuState, Segment, SegmentState};
 use std::mem::offset_of;
 
 /// Displacements below this are added after the extension to 64 bits.
-const SMALL: i32 = 1 << 16;
+const SMALL: u32 = 1 << 16;
 
 impl Clif<'_> {
     /// The linear address of an operand.
@@ -44,7 +44,7 @@ impl Clif<'_> {
             offset = self.b.ins().band_imm_u(offset, 0xffff);
         } else if let Some(v) = registers
             && displacement != 0
-            && displacement.abs() < SMALL
+            && displacement.unsigned_abs() < SMALL
         {
             self.displaced.push((offset, v, displacement));
         }

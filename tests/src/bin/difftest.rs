@@ -13,7 +13,8 @@ use trunnion_tests::vectors;
 const USAGE: &str = "usage:
   difftest run [--machine interp|jit] [--cases N] [--seed N] [--from N] [--reports N] [--only MNEMONIC,...]
   difftest line 'LINE of an .ins file' [--machine interp|jit]
-  difftest record [--per-form N] [--sequences N] [--seed N]     writes tests/vectors
+  difftest record [--per-form N] [--sequences N] [--seed N] [--only MNEMONIC,...] [--into NAME]
+                  writes tests/vectors: anew, or one file more
   difftest forms
 Compares implementations with the processor. `worker` is used internally.";
 
@@ -90,7 +91,16 @@ fn record(args: &[String]) -> Result<bool> {
     let seed = number(args, "--seed", 1)?;
     let per_form = u32::try_from(number(args, "--per-form", 4)?)?;
     let sequences = number(args, "--sequences", 2000)?;
-    for (name, recording) in vectors::record(&generator(args)?, &mut hardware()?, seed, per_form, sequences) {
+    let mut recordings = vectors::record(&generator(args)?, &mut hardware()?, seed, per_form, sequences);
+    let into = option(args, "--into");
+    if let Some(name) = &into {
+        let vendor = vectors::vendor();
+        let cases = recordings.into_iter().flat_map(|(_, recording)| recording.cases).collect();
+        recordings = vec![(name.as_str(), vectors::Recording { vendor, cases })];
+    } else if option(args, "--only").is_some() {
+        return Err("--only would lose the recordings of all others: give --into too".into());
+    }
+    for (name, recording) in recordings {
         let path = vectors::directory().join(name).with_extension("vec");
         let bytes = recording.to_bytes();
         std::fs::write(&path, &bytes)?;

@@ -54,15 +54,11 @@ fn excluded(c: Code) -> bool {
     vendor || absent(c) || c.cpuid_features().iter().any(|f| OTHERS.contains(f))
 }
 
-/// Whether a form belongs to an extension that CPUID does not report: it is #UD, and not compared.
+/// Whether a form belongs to an extension that is not implemented: it is #UD, and not compared.
 #[must_use]
 pub fn absent(c: Code) -> bool {
     use CpuidFeature as F;
-    const LATER: [F; 33] = [
-        F::SSE3,
-        F::SSSE3,
-        F::SSE4_1,
-        F::SSE4_2,
+    const LATER: [F; 28] = [
         F::SSE4A,
         F::AVX,
         F::AVX2,
@@ -73,7 +69,6 @@ pub fn absent(c: Code) -> bool {
         F::D3NOW,
         F::D3NOWEXT,
         F::MOVBE,
-        F::POPCNT,
         F::LZCNT,
         F::BMI1,
         F::BMI2,

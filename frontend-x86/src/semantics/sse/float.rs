@@ -83,13 +83,24 @@ pub(super) fn operation<E: Emit>(
 }
 
 /// Applies `f` to each pair of elements that counts, and gathers what they raise in MXCSR.
-#[expect(clippy::cast_possible_truncation, reason = "elements are cut out of vectors")]
 pub(super) fn elements(
     cpu: &mut CpuState,
     a: u128,
     b: u128,
     imm: u32,
     f: impl Fn(u64, u64, Mxcsr) -> Outcome<u64>,
+) -> u128 {
+    numbered_elements(cpu, a, b, imm, |_, x, y, mxcsr| f(x, y, mxcsr))
+}
+
+/// Likewise with the number of the element.
+#[expect(clippy::cast_possible_truncation, reason = "elements are cut out of vectors")]
+pub(super) fn numbered_elements(
+    cpu: &mut CpuState,
+    a: u128,
+    b: u128,
+    imm: u32,
+    f: impl Fn(u32, u64, u64, Mxcsr) -> Outcome<u64>,
 ) -> u128 {
     let bits = if imm & DOUBLE != 0 { 64 } else { 32 };
     let count = if imm & SCALAR != 0 { 1 } else { 128 / bits };
@@ -100,7 +111,7 @@ pub(super) fn elements(
     for n in 0..count {
         let at = n * bits;
         let (x, y) = ((a >> at & mask) as u64, (b >> at & mask) as u64);
-        let value = packed.take(f(x, y, mxcsr));
+        let value = packed.take(f(n, x, y, mxcsr));
         result = result & !(mask << at) | u128::from(value) << at;
     }
     cpu.mxcsr = packed.finish().0.0;

@@ -11,7 +11,7 @@ use crate::semantics::mmx;
 use crate::state::CpuState;
 use iced_x86::Mnemonic;
 
-/// `PADDx`, `PSUBx`, `PCMPEQx`, `PCMPGTx`, `PMINUB`, `PMAXUB`, `PMINSW`, `PMAXSW` — one operation on each lane.
+/// `PADDx`, `PSUBx`, `PCMPEQx`, `PCMPGTx`, `PMINxx`, `PMAXxx` — one operation on each lane.
 pub fn lanes<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     use Lane::{I8x16, I16x8, I32x4, I64x2};
     let (op, lane) = match i.mnemonic() {
@@ -33,6 +33,16 @@ pub fn lanes<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
         Mnemonic::Pmaxub => (VecOp::MaxUnsigned, I8x16),
         Mnemonic::Pminsw => (VecOp::MinSigned, I16x8),
         Mnemonic::Pmaxsw => (VecOp::MaxSigned, I16x8),
+        Mnemonic::Pminsb => (VecOp::MinSigned, I8x16),
+        Mnemonic::Pminsd => (VecOp::MinSigned, I32x4),
+        Mnemonic::Pminuw => (VecOp::MinUnsigned, I16x8),
+        Mnemonic::Pminud => (VecOp::MinUnsigned, I32x4),
+        Mnemonic::Pmaxsb => (VecOp::MaxSigned, I8x16),
+        Mnemonic::Pmaxsd => (VecOp::MaxSigned, I32x4),
+        Mnemonic::Pmaxuw => (VecOp::MaxUnsigned, I16x8),
+        Mnemonic::Pmaxud => (VecOp::MaxUnsigned, I32x4),
+        Mnemonic::Pcmpeqq => (VecOp::CmpEq, I64x2),
+        Mnemonic::Pcmpgtq => (VecOp::CmpGtSigned, I64x2),
         _ => return Flow::Raise(Exception::InvalidOpcode),
     };
     packed(e, i, |e, a, b| e.vec_op(op, lane, a, b))
@@ -60,6 +70,12 @@ pub fn out_of_line<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
         Mnemonic::Packsswb => VecHelper::PackSigned16,
         Mnemonic::Packssdw => VecHelper::PackSigned32,
         Mnemonic::Packuswb => VecHelper::PackUnsigned16,
+        Mnemonic::Packusdw => VecHelper::PackUnsigned32,
+        Mnemonic::Pmaddubsw => VecHelper::PackedMultiplyAdd8,
+        Mnemonic::Pmulhrsw => VecHelper::PackedMultiplyRounded16,
+        Mnemonic::Pmulld => VecHelper::PackedMultiplyLow32,
+        Mnemonic::Pmuldq => VecHelper::PackedMultiplySigned32,
+        Mnemonic::Phminposuw => VecHelper::PackedMinimum16,
         _ => return Flow::Raise(Exception::InvalidOpcode),
     };
     let narrows =
@@ -105,7 +121,7 @@ pub fn shift<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
 }
 
 /// Applies `f` to each pair of `BITS`-bit lanes; lanes come zero-extended, results are cut.
-fn map(bits: usize, a: u128, b: u128, f: impl Fn(u32, u32) -> u32) -> u128 {
+pub(super) fn map(bits: usize, a: u128, b: u128, f: impl Fn(u32, u32) -> u32) -> u128 {
     let mask = u32::MAX >> (32 - bits);
     (0..128).step_by(bits).fold(0, |r, at| {
         let lane = f((a >> at) as u32 & mask, (b >> at) as u32 & mask) & mask;
@@ -113,16 +129,16 @@ fn map(bits: usize, a: u128, b: u128, f: impl Fn(u32, u32) -> u32) -> u128 {
     })
 }
 
-const fn signed8(x: u32) -> i32 {
+pub(super) const fn signed8(x: u32) -> i32 {
     (x as u8).cast_signed() as i32
 }
-const fn signed16(x: u32) -> i32 {
+pub(super) const fn signed16(x: u32) -> i32 {
     (x as u16).cast_signed() as i32
 }
 fn clamp_signed8(x: i32) -> u32 {
     x.clamp(-0x80, 0x7f).cast_unsigned()
 }
-fn clamp_signed16(x: i32) -> u32 {
+pub(super) fn clamp_signed16(x: i32) -> u32 {
     x.clamp(-0x8000, 0x7fff).cast_unsigned()
 }
 
@@ -214,7 +230,7 @@ pub fn psadbw_helper(_: &mut CpuState, a: u128, b: u128, _: u32) -> u128 {
 }
 
 /// Packs `from`-bit lanes of `a`, then of `b`, to half their width.
-fn pack(from: usize, a: u128, b: u128, f: impl Fn(u32) -> u32) -> u128 {
+pub(super) fn pack(from: usize, a: u128, b: u128, f: impl Fn(u32) -> u32) -> u128 {
     let half = from / 2;
     let narrow = |v: u128| {
         (0..128 / from).fold(0, |r, n| {

@@ -1,17 +1,25 @@
-//! SSE and SSE2. SDM vol. 1, chapters 10 and 11.
+//! SSE to SSE4.2. SDM vol. 1, chapters 10 to 12.
 //!
 //! A 16-byte memory operand must be aligned (#GP), except of the instructions that say otherwise. The table's mnemonics
 //! are shared with MMX, and so are most meanings: see [`super::mmx`].
 
 pub mod arith;
+pub mod blend;
 pub mod compare;
 pub mod convert;
+pub mod element;
+pub mod extend;
 pub(crate) mod float;
+pub mod horizontal;
 pub mod integer;
 pub mod logic;
 pub mod mmx_convert;
 pub mod mov;
+pub mod round;
 pub mod shuffle;
+pub mod sse41;
+pub mod ssse3;
+pub mod string;
 
 use crate::decode::Insn;
 use crate::emit::{Emit, Flow, FlowOf, Width};

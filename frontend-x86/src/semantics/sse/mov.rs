@@ -25,12 +25,12 @@ fn whole<E: Emit>(e: &mut E, i: &Insn, aligned: bool) -> FlowOf<E> {
     Flow::Next
 }
 
-/// `MOVAPS`, `MOVAPD`, `MOVDQA`, `MOVNTPS`, `MOVNTPD`, `MOVNTDQ` — memory must be aligned.
+/// `MOVAPS`, `MOVAPD`, `MOVDQA`, `MOVNTPS`, `MOVNTPD`, `MOVNTDQ`, `MOVNTDQA` — memory must be aligned.
 pub fn aligned<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     whole(e, i, true)
 }
 
-/// `MOVUPS`, `MOVUPD`, `MOVDQU` — memory may lie anywhere.
+/// `MOVUPS`, `MOVUPD`, `MOVDQU`, `LDDQU` — memory may lie anywhere.
 pub fn unaligned<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     whole(e, i, false)
 }
@@ -203,20 +203,12 @@ pub fn pinsrw<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     Flow::Next
 }
 
-/// `PEXTRW` — one word, zero-extended. The form with a memory destination is of SSE4.1.
+/// `PEXTRW` — one word, zero-extended. The form that also takes memory is of SSE4.1.
 pub fn pextrw<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     if super::is_mmx(i) {
         return mmx::pextrw(e, i);
     }
-    if i.code() != iced_x86::Code::Pextrw_r32_xmm_imm8 {
-        return super::super::system::undefined(e, i);
-    }
-    let v = vector(e, i, 1);
-    let word = e.extract(v, Width::B16, i.raw().immediate8() & 7);
-    let value = e.zext(Width::B32, word);
-    let dst = place(e, i, 0);
-    write(e, dst, value);
-    Flow::Next
+    super::element::extract(e, i)
 }
 
 /// `LDMXCSR` — #GP where a reserved bit is set. SDM vol. 1, 10.2.3.

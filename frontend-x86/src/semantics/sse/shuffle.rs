@@ -12,7 +12,7 @@ use crate::semantics::mmx;
 use iced_x86::Mnemonic;
 
 /// Byte table from a function of the lane that gives the source lane (those of `b` follow those of `a`).
-fn pick(lane_bytes: u8, from: impl Fn(u8) -> u8) -> [u8; 16] {
+pub(super) fn pick(lane_bytes: u8, from: impl Fn(u8) -> u8) -> [u8; 16] {
     core::array::from_fn(|n| {
         // At most 15.
         let n = n as u8;
