@@ -50,9 +50,8 @@ fn random_cases_agree_with_the_processor() {
         let promised = campaign::promises_hold_here();
         let plan = Plan { seed, from: 0, cases, reports: 10, promised };
         let findings = campaign::run(&generator, &mut hardware, machine, plan);
-        let text: Vec<&str> = findings.reports.values().map(|(_, text)| text.as_str()).collect();
-        assert!(findings.reports.is_empty(), "{} of {cases} differ\n{}", findings.failures, text.join("\n"));
-        let explained: u64 = findings.allowed.values().sum();
+        assert!(findings.reports.is_empty(), "{}", findings.text());
+        let explained = findings.explained();
         assert!(
             explained * 20 < findings.cases.max(1000),
             "{explained} of {cases} differences are explained away: {:?}",
@@ -170,7 +169,7 @@ fn a_wrong_answer_is_noticed() {
     let plan = Plan { seed: 3, from: 0, cases: 2000, reports: 1, promised: false };
     let findings = campaign::run(&generator, &mut hardware, &mut Wrong(Interpreter::default()), plan);
     assert!(findings.failures > 20, "{} noticed", findings.failures);
-    let (_, text) = findings.reports.values().find(|(_, t)| !t.is_empty()).expect("a report");
+    let text = findings.reports.values().map(|f| &f.report).find(|t| !t.is_empty()).expect("a report");
     assert!(text.contains("! edi") && text.contains("repeat    cargo run"), "{text}");
     let line = text.lines().find_map(|l| l.trim().strip_prefix("line")).expect("a line");
     let line = Line::parse(line.trim()).expect("the line reads back");

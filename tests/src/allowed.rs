@@ -9,7 +9,7 @@ use frontend_x86::table::MNEMONICS;
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 
 /// An explanation.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Reason {
     /// #AC.
     AlignmentCheck,

@@ -2,11 +2,13 @@
 
 use crate::allowed::Reason;
 use crate::compare::instructions;
+use crate::conformance::Record;
+use crate::findings::Tally;
 use crate::generate;
 use crate::undefined::UNPROMISED;
 use crate::vectors::{self, Recording};
 use core::fmt::Write;
-use iced_x86::Mnemonic;
+use iced_x86::{Code, Mnemonic};
 use std::collections::BTreeMap;
 
 /// One row of the table: mnemonic, path of its meaning, and why it is not compared, if it is not.
@@ -41,15 +43,91 @@ fn name(m: Mnemonic) -> String {
     format!("{m:?}").to_uppercase()
 }
 
-/// How many recorded cases begin with each mnemonic, alone or in a sequence.
-fn recorded(recordings: &[(String, Recording)]) -> BTreeMap<String, u32> {
+/// How many times each form is in the recorded cases, alone or in a sequence.
+fn recorded(recordings: &[(String, Recording)]) -> BTreeMap<Code, u64> {
     let mut out = BTreeMap::new();
     for (case, _) in recordings.iter().flat_map(|(_, r)| &r.cases) {
         for i in instructions(case) {
-            *out.entry(name(i.mnemonic())).or_default() += 1;
+            *out.entry(i.code()).or_default() += 1;
         }
     }
     out
+}
+
+/// The rows by the file of their meaning.
+fn by_file() -> BTreeMap<String, Vec<&'static Row>> {
+    let mut files: BTreeMap<String, Vec<&Row>> = BTreeMap::new();
+    for row in ROWS {
+        files.entry(file_of(row.1)).or_default().push(row);
+    }
+    files
+}
+
+/// What a machine's campaign counted of a form.
+fn tally(record: &Record, machine: &str, form: Code) -> Tally {
+    let found = record.machines.get(machine).and_then(|found| found.forms.get(&format!("{form:?}")));
+    found.cloned().unwrap_or_default()
+}
+
+/// A campaign as a table: per file of instructions, or per form, the cases of each machine.
+#[must_use]
+pub fn conformance_table(record: &Record, each_form: bool) -> String {
+    let machines: Vec<&String> = record.machines.keys().collect();
+    let mut out = String::new();
+    let cells = |what: &dyn Fn(&str) -> String| {
+        machines.iter().map(|m| format!("{:>24}", what(m))).collect::<Vec<_>>().join("")
+    };
+    let alone = |m: &str, form: Code| tally(record, m, form).alone;
+    let _ = writeln!(out, "processor: {}; seed {}", record.processor, record.seed);
+    let _ = writeln!(out, "{:<44}{}", "cases alone (fewest a form)", cells(&str::to_owned));
+    for (file, rows) in by_file() {
+        let compared = |m: Mnemonic| rows.iter().any(|r| r.0 == m && r.2.is_none());
+        let forms = generate::forms(compared);
+        if forms.is_empty() {
+            continue;
+        }
+        let sum = |m: &str| {
+            let all: Vec<u64> = forms.iter().map(|form| alone(m, *form)).collect();
+            format!("{} ({})", all.iter().sum::<u64>(), all.iter().min().unwrap_or(&0))
+        };
+        let _ = writeln!(out, "{:<44}{}", format!("{file}, {} forms", forms.len()), cells(&sum));
+        for form in forms.iter().filter(|_| each_form) {
+            let text = form.op_code().instruction_string();
+            let _ = writeln!(out, "  {text:<42}{}", cells(&|m| alone(m, *form).to_string()));
+        }
+    }
+    let found = |m: &str| &record.machines[m];
+    let _ = writeln!(out, "{:<44}{}", "all cases", cells(&|m| found(m).cases.to_string()));
+    let _ = writeln!(out, "{:<44}{}", "explained differences", cells(&|m| found(m).explained().to_string()));
+    let _ = writeln!(out, "{:<44}{}", "unexplained differences", cells(&|m| found(m).failures.to_string()));
+    out
+}
+
+/// The forms of one file: how often each is compared, and which differences were explained.
+fn forms_table(out: &mut String, rows: &[&Row], recorded: &BTreeMap<Code, u64>, record: &Record) {
+    let compared = |m: Mnemonic| rows.iter().any(|r| r.0 == m && r.2.is_none());
+    let mut forms = generate::forms(compared);
+    forms.sort_by_key(|form| (name(form.mnemonic()), *form as u32));
+    let _ = writeln!(out, "| form | recorded | interp | jit | explained |\n|---|--:|--:|--:|---|");
+    for form in forms {
+        let (interp, jit) = (tally(record, "interp", form), tally(record, "jit", form));
+        let mut allowed = interp.allowed;
+        for (reason, count) in jit.allowed {
+            *allowed.entry(reason).or_default() += count;
+        }
+        let allowed: Vec<String> =
+            allowed.iter().map(|(reason, count)| format!("{reason:?} {count}")).collect();
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {} |",
+            form.op_code().instruction_string(),
+            recorded.get(&form).unwrap_or(&0),
+            interp.alone,
+            jit.alone,
+            allowed.join(", ")
+        );
+    }
+    let _ = writeln!(out);
 }
 
 /// The text.
@@ -59,10 +137,7 @@ fn recorded(recordings: &[(String, Recording)]) -> BTreeMap<String, u32> {
 pub fn coverage_markdown() -> std::io::Result<String> {
     let recordings = vectors::all()?;
     let recorded = recorded(&recordings);
-    let mut files: BTreeMap<String, Vec<&Row>> = BTreeMap::new();
-    for row in ROWS {
-        files.entry(file_of(row.1)).or_default().push(row);
-    }
+    let record = Record::read()?;
     let compared: Vec<Mnemonic> = ROWS.iter().filter(|r| r.2.is_none()).map(|r| r.0).collect();
     let forms = generate::forms(|m| compared.contains(&m)).len();
     let mut out = String::new();
@@ -70,33 +145,63 @@ pub fn coverage_markdown() -> std::io::Result<String> {
     let _ = writeln!(
         out,
         "# Coverage\n\n\
-         Derived from the tables of instructions (`frontend-x86/src/table.rs`) and of system calls by `cargo xtask docs`; do\n\
-         not edit.\n\n\
+         Derived from the tables of instructions (`frontend-x86/src/table.rs`) and of system calls, the recorded cases and the\n\
+         last long campaign by `cargo xtask docs`; do not edit.\n\n\
          {} mnemonics are implemented. {} of them, in {forms} forms (opcodes of the manual), are compared with the processor:\n\
          random cases and sequences on x86-64 hosts, and on every host {} recorded ones, through the interpreter and through\n\
          translated code. A form is tried with registers and memory, all prefixes and address sizes, and difficult values;\n\
-         the whole state is compared, with every fault. Any other instruction raises #UD.\n\n\
-         Each mnemonic is followed by its forms and, behind the slash, by the recorded cases with it.\n\n\
-         | file of `frontend-x86/src/semantics/` | mnemonics |\n|---|---|",
+         the whole state is compared, with every fault. Any other instruction raises #UD.\n",
         ROWS.len(),
         compared.len(),
         recordings.iter().map(|(_, r)| r.cases.len()).sum::<usize>(),
     );
-    for (file, rows) in &files {
-        let mut names: Vec<String> = rows
+    campaign_text(&mut out, &record);
+    not_compared(&mut out);
+    undefined_flags(&mut out);
+    let _ = writeln!(out, "## Differences from the processor that are known and allowed\n");
+    for reason in Reason::ALL {
+        let counts: Vec<String> = record
+            .machines
             .iter()
-            .map(|(m, _, why)| match why {
-                Some(_) => format!("{}*", name(*m)),
-                None => {
-                    let forms = generate::forms(|other| other == *m).len();
-                    format!("{} {forms}/{}", name(*m), recorded.get(&name(*m)).unwrap_or(&0))
-                }
-            })
+            .filter_map(|(m, found)| found.allowed.get(&reason).map(|count| format!("{m} {count}")))
             .collect();
-        names.sort();
-        let _ = writeln!(out, "| `{file}` | {} |", names.join(", "));
+        let counts = if counts.is_empty() { String::new() } else { format!(" ({})", counts.join(", ")) };
+        let _ = writeln!(out, "- {reason:?}: {}{counts}", reason.text());
     }
-    let _ = writeln!(out, "\n`*`: not compared:\n");
+    let _ = writeln!(
+        out,
+        "\n## The forms\n\n\
+         By the files of `frontend-x86/src/semantics/`: recorded cases in which the form is, cases of the form alone in the\n\
+         campaign's runs of the interpreter and of translated code, and those of them whose difference is explained.\n"
+    );
+    for (file, rows) in by_file() {
+        let _ = writeln!(out, "### `{file}`\n");
+        forms_table(&mut out, &rows, &recorded, &record);
+    }
+    Ok(out)
+}
+
+/// What the last long campaign was.
+fn campaign_text(out: &mut String, record: &Record) {
+    let _ = writeln!(
+        out,
+        "The last long campaign (`cargo xtask conformance --record`) ran on {}, seed {}:\n",
+        record.processor, record.seed
+    );
+    for (machine, found) in &record.machines {
+        let _ = writeln!(
+            out,
+            "- {machine}: {} cases, {} differences that are not explained, {} that are (below).",
+            found.cases,
+            found.failures,
+            found.explained()
+        );
+    }
+    let _ = writeln!(out);
+}
+
+fn not_compared(out: &mut String) {
+    let _ = writeln!(out, "## Not compared in random cases\n");
     for (m, _, why) in ROWS {
         if let Some(why) = why {
             let _ = writeln!(out, "- {}: {why}", name(*m));
@@ -104,7 +209,14 @@ pub fn coverage_markdown() -> std::io::Result<String> {
     }
     let _ = writeln!(
         out,
-        "\n### Flags that the manual leaves undefined\n\n\
+        "- FOP, FIP and FDP in a case's end: what a signal frame shows of them differs between processors\n"
+    );
+}
+
+fn undefined_flags(out: &mut String) {
+    let _ = writeln!(
+        out,
+        "## Flags that the manual leaves undefined\n\n\
          They have the values of AMD's Zen processors, and are compared where the tests run on one and in the recorded cases,\n\
          except:\n"
     );
@@ -113,15 +225,7 @@ pub fn coverage_markdown() -> std::io::Result<String> {
         let names: Vec<&str> = bits.iter().filter(|(b, _)| flags & b != 0).map(|(_, n)| *n).collect();
         let _ = writeln!(out, "- {}: {}", name(*m), names.join(" "));
     }
-    let _ = writeln!(out, "\n### Differences from the processor that are known and allowed\n");
-    for reason in Reason::ALL {
-        let _ = writeln!(out, "- {}", reason.text());
-    }
-    let _ = writeln!(
-        out,
-        "- FOP, FIP and FDP are not compared: what a signal frame shows of them differs between processors"
-    );
-    Ok(out)
+    let _ = writeln!(out);
 }
 
 #[cfg(test)]
@@ -133,9 +237,10 @@ mod tests {
         let recorded = recorded(&vectors::all().expect("recordings"));
         for (m, _, why) in ROWS.iter().filter(|r| r.2.is_none()) {
             let forms = generate::forms(|other| other == *m);
-            let absent = iced_x86::Code::values().filter(|c| c.mnemonic() == *m).all(generate::absent);
+            let absent = Code::values().filter(|c| c.mnemonic() == *m).all(generate::absent);
             assert!(why.is_some() || absent || !forms.is_empty(), "{m:?} has no form");
-            assert!(forms.is_empty() || recorded.contains_key(&name(*m)), "{m:?}: record the vectors anew");
+            let replayed = recorded.keys().any(|form| form.mnemonic() == *m);
+            assert!(forms.is_empty() || replayed, "{m:?}: record the vectors anew");
         }
     }
 }

@@ -15,7 +15,9 @@ pub mod campaign;
 pub mod case;
 pub mod codec;
 pub mod compare;
+pub mod conformance;
 mod coverage;
+pub mod findings;
 pub mod generate;
 pub mod hardware;
 pub mod ins;
@@ -26,4 +28,4 @@ pub mod shrink;
 pub mod undefined;
 pub mod vectors;
 
-pub use coverage::coverage_markdown;
+pub use coverage::{conformance_table, coverage_markdown};

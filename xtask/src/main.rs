@@ -1,4 +1,4 @@
-//! The tasks of this repository: `cargo xtask setup | build | test | demo | bench | docs | coverage`.
+//! The tasks of this repository: `cargo xtask setup | build | test | demo | bench | docs | conformance | coverage`.
 //!
 //! Everything a newcomer types goes through here. Each task first sees to what it needs (`setup.rs`), so that a
 //! clean checkout on a machine with a C compiler and Rust is enough, and each says what it does in one line per
@@ -12,10 +12,12 @@
 //! | `test/` | every check and every test, on both hosts, and the closing line |
 //! | `demo/` | Debian's own busybox and bash, natively and through Trunnion, byte for byte |
 //! | `bench.rs`, `docs.rs`, `coverage.rs` | measurements; the documents derived from the tables |
+//! | `conformance.rs` | the long campaign against the processor |
 #![forbid(unsafe_code)]
 
 mod bench;
 mod command;
+mod conformance;
 mod coverage;
 mod demo;
 mod docs;
@@ -55,6 +57,8 @@ enum Task {
     Bench(bench::Options),
     /// Writes the documents that are derived from the tables (docs/PAL_ABI.md, docs/COVERAGE.md)
     Docs(docs::Options),
+    /// Compares millions of random cases with this machine's processor, and prints the table
+    Conformance(conformance::Options),
     /// Prints which system calls of real programs the library OS has
     Coverage,
 }
@@ -79,6 +83,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::Demo(options) => demo::task(&repo, options),
         Task::Bench(options) => bench::task(&repo, options),
         Task::Docs(options) => docs::task(&repo, options),
+        Task::Conformance(options) => conformance::task(&repo, options),
         Task::Coverage => coverage::task(&repo),
     }
 }

@@ -2,23 +2,26 @@
 
 use std::process::ExitCode;
 use trunnion_tests::campaign::{self, Plan};
+use trunnion_tests::conformance::{self, MACHINES, Record, Scale};
 use trunnion_tests::generate::Generator;
 use trunnion_tests::hardware::Hardware;
 use trunnion_tests::ins::Line;
-use trunnion_tests::machine::{Interpreter, Machine, Translator};
+use trunnion_tests::machine::Machine;
 use trunnion_tests::report::report;
 use trunnion_tests::shrink::judge;
-use trunnion_tests::vectors;
+use trunnion_tests::{conformance_table, vectors};
 
 const USAGE: &str = "usage:
   difftest run [--machine interp|jit] [--cases N] [--seed N] [--from N] [--reports N] [--only MNEMONIC,...]
+  difftest conformance [--cases N] [--seed N] [--from N] [--jobs N] [--machine interp|jit] [--forms] [--record]
+                  the long run of every machine in parallel, and its table; --record keeps it for docs/COVERAGE.md
   difftest line 'LINE of an .ins file' [--machine interp|jit]
   difftest record [--per-form N] [--sequences N] [--seed N] [--only MNEMONIC,...] [--into NAME]
                   writes tests/vectors: anew, or one file more
   difftest forms
-Compares implementations with the processor. `worker` is used internally.";
+Compares implementations with the processor. `worker` and `shard` are used internally.";
 
-type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
+type Result<T> = core::result::Result<T, Box<dyn core::error::Error + Send + Sync>>;
 
 fn option(args: &[String], name: &str) -> Option<String> {
     args.iter().position(|a| a == name).and_then(|i| args.get(i + 1)).cloned()
@@ -31,11 +34,7 @@ fn number(args: &[String], name: &str, default: u64) -> Result<u64> {
 }
 
 fn machine(args: &[String]) -> Result<Box<dyn Machine>> {
-    match option(args, "--machine").as_deref() {
-        None | Some("interp") => Ok(Box::new(Interpreter::default())),
-        Some("jit") => Ok(Box::new(Translator::new()?)),
-        Some(other) => Err(format!("no machine `{other}`").into()),
-    }
+    conformance::machine(option(args, "--machine").as_deref().unwrap_or("interp"))
 }
 
 fn generator(args: &[String]) -> Result<Generator> {
@@ -64,15 +63,49 @@ fn run(args: &[String]) -> Result<bool> {
     };
     let begin = std::time::Instant::now();
     let findings = campaign::run(&generator(args)?, &mut hardware()?, &mut *machine(args)?, plan);
-    for (key, (count, text)) in &findings.reports {
-        println!("=== {key}: {count} cases");
-        print!("{text}");
-    }
-    for (reason, count) in &findings.allowed {
-        println!("allowed, {count} cases: {}", reason.text());
-    }
-    println!("{} cases, {} differ, {:.1?}", findings.cases, findings.failures, begin.elapsed());
+    println!("{}, {:.1?}", findings.text(), begin.elapsed());
     Ok(findings.failures == 0)
+}
+
+fn scale(args: &[String]) -> Result<Scale> {
+    let processors = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    Ok(Scale {
+        seed: number(args, "--seed", 1)?,
+        from: number(args, "--from", 0)?,
+        cases: number(args, "--cases", 1_000_000)?,
+        jobs: number(args, "--jobs", processors)?.max(1),
+    })
+}
+
+fn whole(args: &[String]) -> Result<bool> {
+    let scale = scale(args)?;
+    drop(hardware()?); // says at once where there is none
+    let mut record = Record { processor: conformance::processor(), seed: scale.seed, ..Record::default() };
+    let only = option(args, "--machine");
+    for name in MACHINES.iter().filter(|name| only.as_deref().is_none_or(|only| only == **name)) {
+        let findings = conformance::campaign(&std::env::current_exe()?, name, scale)?;
+        println!("{name}: {}\n", findings.text());
+        record.machines.insert((*name).into(), findings);
+    }
+    if record.machines.is_empty() {
+        return Err(format!("no such machine; there are {}", MACHINES.join(" and ")).into());
+    }
+    print!("{}", conformance_table(&record, args.iter().any(|a| a == "--forms")));
+    let failures: u64 = record.machines.values().map(|found| found.failures).sum();
+    if args.iter().any(|a| a == "--record") {
+        if failures != 0 || record.machines.len() != MACHINES.len() {
+            return Err("only a campaign of every machine without a difference is recorded".into());
+        }
+        record.write()?;
+        println!("recorded in {}; now `cargo xtask docs`", Record::path().display());
+    }
+    Ok(failures == 0)
+}
+
+fn shard(args: &[String]) -> Result<bool> {
+    let name = option(args, "--machine").ok_or("--machine")?;
+    let (job, turn) = (number(args, "--job", 0)?, number(args, "--turn", 0)?);
+    conformance::shard(&name, &generator(args)?, &mut hardware()?, scale(args)?, job, turn).map(|()| true)
 }
 
 fn one(args: &[String]) -> Result<bool> {
@@ -114,6 +147,8 @@ fn command(args: &[String]) -> Result<bool> {
         #[cfg(target_arch = "x86_64")]
         Some("worker") => Ok(trunnion_tests::hardware::worker::main().map(|()| true)?),
         Some("run") => run(args),
+        Some("conformance") => whole(args),
+        Some("shard") => shard(args),
         Some("line") => one(args),
         Some("record") => record(args),
         Some("forms") => {

@@ -49,8 +49,9 @@ impl core::fmt::Debug for Translator {
     }
 }
 
-/// Milliseconds between two looks at whether a case is still running.
-const TICK_MS: u64 = 500;
+/// Milliseconds between two looks at whether a case is still running: more than any case needs that ends. An emulated
+/// host is slower.
+const TICK_MS: u64 = if cfg!(target_arch = "x86_64") { 60 } else { 500 };
 
 fn shared() -> Result<&'static Shared, String> {
     static SHARED: OnceLock<Result<Shared, String>> = OnceLock::new();
