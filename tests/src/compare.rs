@@ -19,16 +19,15 @@ pub fn instructions(case: &Case) -> impl Iterator<Item = Instruction> + '_ {
 }
 
 /// EFLAGS bits that may differ at the end of a case, by the instructions that it executed; `None` where one of them leaves
-/// even its destination undefined.
+/// even its destination undefined, or reads a flag that was left so (which a jump backwards can lead to).
 #[must_use]
 pub fn allowed_flags(case: &Case, promised: bool) -> Option<u32> {
     let mut undefined = Undefined::default();
     for (i, cl) in crate::machine::trace(case) {
-        if undefined::destination(&i, Some(cl)) {
+        let before = undefined.0;
+        if !undefined.step(&i, Some(cl)) {
             return None;
         }
-        let before = undefined.0;
-        undefined.step(&i, Some(cl));
         let (manual, open) = (undefined::by_manual(&i, Some(cl)), undefined::allowed(&i, Some(cl), promised));
         // A promised value may be the one from before, which was undefined perhaps.
         undefined.0 = undefined.0 & !manual | open | manual & before;
@@ -67,6 +66,12 @@ fn state_differences(want: &State, got: &State, flags: u32, out: &mut Vec<Differ
     value("fcw".into(), a.control.into(), b.control.into(), 4);
     value("fsw".into(), a.status.into(), b.status.into(), 4);
     value("fvalid".into(), a.valid.into(), b.valid.into(), 2);
+    // What a signal frame shows of the pointers is the processor's while an exception is pending, and nothing where not.
+    if a.status & 0x80 != 0 {
+        value("fip".into(), a.instruction.into(), b.instruction.into(), 8);
+        value("fdp".into(), a.operand.into(), b.operand.into(), 8);
+        value("fop".into(), a.opcode.into(), b.opcode.into(), 3);
+    }
     for i in 0..8 {
         value(format!("st{i}"), a.st[i], b.st[i], 20);
     }

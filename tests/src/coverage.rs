@@ -209,7 +209,8 @@ fn not_compared(out: &mut String) {
     }
     let _ = writeln!(
         out,
-        "- FOP, FIP and FDP in a case's end: what a signal frame shows of them differs between processors\n"
+        "- FOP, FIP and FDP at a case's end, where no exception is pending: a signal frame does not show them then. What FNSTENV, \
+         FNSAVE and FXSAVE store of them is compared always.\n"
     );
 }
 

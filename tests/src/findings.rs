@@ -78,7 +78,8 @@ impl Findings {
     pub fn text(&self) -> String {
         let mut lines = Vec::new();
         for (key, failure) in &self.reports {
-            lines.push(format!("=== {key}: {} cases\n{}", failure.cases, failure.report.trim_end()));
+            lines.push(format!("=== {key}: {} cases", failure.cases));
+            lines.extend(failure.report.lines().map(str::to_owned));
         }
         for (reason, count) in &self.allowed {
             lines.push(format!("allowed, {count} cases: {}", reason.text()));

@@ -36,14 +36,14 @@ impl Machine for Interpreter {
     }
 }
 
-/// The instructions that a case completes, each with CL before it. The first thousand: no case has more that differ.
+/// The instructions that a case completes, each with CL before it.
 #[must_use]
 pub fn trace(case: &Case) -> Vec<(Instruction, u8)> {
     let ram = Ram::default();
     ram.begin(case);
     let mut cpu = convert::load(&case.state);
     let mut out = Vec::new();
-    while out.len() < 1000 {
+    while out.len() < LIMIT as usize {
         let Ok(insn) = Insn::fetch(&ram, cpu.eip) else { break };
         let cl = cpu.gpr[1] as u8;
         let again = cpu.eip;
