@@ -80,6 +80,9 @@ impl Insn {
             raw.set_next_ip32(eip.wrapping_add(4));
             return Ok(Self::new(raw, Some(u16::from_le_bytes([low, high])), 0));
         }
+        if bytes.starts_with(&GATE_OPCODE) {
+            return Err(DecodeError::Truncated);
+        }
         let shown = &bytes[..bytes.len().min(MAX_LENGTH)];
         let mut decoder = Decoder::with_ip(32, shown, u64::from(eip), OPTIONS);
         let raw = decoder.decode();

@@ -10,6 +10,7 @@ use trunnion_tests::allowed::{Reason, explain};
 use trunnion_tests::campaign::{self, Plan};
 use trunnion_tests::case::{Case, Stop};
 use trunnion_tests::compare::differences;
+use trunnion_tests::fuzz;
 use trunnion_tests::generate::Generator;
 use trunnion_tests::hardware::{self, Hardware};
 use trunnion_tests::ins::Line;
@@ -174,6 +175,25 @@ fn a_wrong_answer_is_noticed() {
     let line = text.lines().find_map(|l| l.trim().strip_prefix("line")).expect("a line");
     let line = Line::parse(line.trim()).expect("the line reads back");
     assert!(line.case.memory.len() <= 1 && line.case.code.len() <= 8, "shrunk: {text}");
+}
+
+#[test]
+fn kept_inputs_of_the_fuzzers_hold() {
+    let run = |target: &str, one: fn(&[u8])| {
+        let folder = fuzz::corpus().join(target);
+        let files = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+        let mut count = 0;
+        for file in files {
+            let path = file.expect("an entry").path();
+            println!("{}", path.display());
+            one(&std::fs::read(&path).expect("a readable file"));
+            count += 1;
+        }
+        assert!(count > 0, "{} has inputs", folder.display());
+    };
+    run("decode", fuzz::decode);
+    run("interpreter", fuzz::interpreter);
+    run("translator", fuzz::translator);
 }
 
 #[test]

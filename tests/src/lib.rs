@@ -18,6 +18,7 @@ pub mod compare;
 pub mod conformance;
 mod coverage;
 pub mod findings;
+pub mod fuzz;
 pub mod generate;
 pub mod hardware;
 pub mod ins;

@@ -1,4 +1,4 @@
-//! The tasks of this repository: `cargo xtask setup | build | test | demo | bench | docs | conformance | coverage`.
+//! The tasks of this repository: `cargo xtask setup | build | test | demo | bench | docs | conformance | fuzz | coverage`.
 //!
 //! Everything a newcomer types goes through here. Each task first sees to what it needs (`setup.rs`), so that a
 //! clean checkout on a machine with a C compiler and Rust is enough, and each says what it does in one line per
@@ -12,7 +12,7 @@
 //! | `test/` | every check and every test, on both hosts, and the closing line |
 //! | `demo/` | Debian's own busybox and bash, natively and through Trunnion, byte for byte |
 //! | `bench.rs`, `docs.rs`, `coverage.rs` | measurements; the documents derived from the tables |
-//! | `conformance.rs` | the long campaign against the processor |
+//! | `conformance.rs`, `fuzz.rs` | the long campaign against the processor; the fuzzers |
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -21,6 +21,7 @@ mod conformance;
 mod coverage;
 mod demo;
 mod docs;
+mod fuzz;
 mod host;
 mod image;
 mod packages;
@@ -59,6 +60,8 @@ enum Task {
     Docs(docs::Options),
     /// Compares millions of random cases with this machine's processor, and prints the table
     Conformance(conformance::Options),
+    /// Runs the coverage-guided fuzzers of the decoder and of basic blocks
+    Fuzz(fuzz::Options),
     /// Prints which system calls of real programs the library OS has
     Coverage,
 }
@@ -84,6 +87,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::Bench(options) => bench::task(&repo, options),
         Task::Docs(options) => docs::task(&repo, options),
         Task::Conformance(options) => conformance::task(&repo, options),
+        Task::Fuzz(options) => fuzz::task(&repo, options),
         Task::Coverage => coverage::task(&repo),
     }
 }

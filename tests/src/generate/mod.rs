@@ -91,7 +91,9 @@ pub fn absent(c: Code) -> bool {
     c.cpuid_features().iter().any(|f| LATER.contains(f))
 }
 
-fn transcendental(c: Code) -> bool {
+/// Whether an instruction's result may differ in its last place.
+#[must_use]
+pub fn transcendental(c: Code) -> bool {
     use Mnemonic::{F2xm1, Fcos, Fpatan, Fptan, Fsin, Fsincos, Fyl2x, Fyl2xp1};
     matches!(c.mnemonic(), F2xm1 | Fcos | Fpatan | Fptan | Fsin | Fsincos | Fyl2x | Fyl2xp1)
 }

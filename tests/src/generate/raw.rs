@@ -37,13 +37,7 @@ impl Generator {
             }
             let mut draft = Draft::new(rng);
             draft.surround(rng, &[i.code()]);
-            // Registers that may be bases point into data; small displacements stay there.
-            for r in [0, 1, 2, 3, 5, 6, 7] {
-                if rng.one_in(2) {
-                    draft.state.gpr[r] = DATA.base + 0x400 + rng.below(0x1800);
-                }
-            }
-            draft.memory.push(Patch { at: DATA.base + 0x380, bytes: values::bytes(rng, 0x100) });
+            draft.point_at_data(rng);
             return draft.finish(bytes.to_vec());
         }
         self.of_form(rng, self.forms[0])
@@ -55,17 +49,54 @@ impl Generator {
             let known = self.mnemonics.contains(&code.mnemonic()) && !super::excluded(code);
             return known && !matches!(code.mnemonic(), Mnemonic::Iret | Mnemonic::Iretd);
         }
-        // Invalid to the decoder's default options, but some processors have them.
-        let body: Vec<u8> = bytes.iter().copied().skip_while(|b| PREFIXES.contains(b)).collect();
-        match body[..] {
-            // Our gate; 3DNow! and its neighbours; AMD's own; opcodes whose meaning depends on the vendor.
-            [0x0f, op, ..] => !matches!(
-                op,
-                0x00 | 0x20..=0x23 | 0x3f | 0x0d | 0x0e | 0x0f | 0x24..=0x27 | 0x36 | 0x37 | 0x78 | 0x79 | 0x7a..=0x7d | 0xa6 | 0xa7 | 0x01 | 0xae | 0xc7 | 0x18..=0x1f | 0x38 | 0x3a | 0xb8
-            ),
-            // VEX, EVEX and XOP.
-            [0x62 | 0xc4 | 0xc5 | 0x8f, ..] => false,
-            _ => true,
+        invalid_everywhere(bytes)
+    }
+
+    /// Whether the instruction that bytes begin with is the same on every processor, or on none.
+    #[must_use]
+    pub fn means_the_same(bytes: &[u8]) -> bool {
+        let i = Decoder::with_ip(32, bytes, 0, DecoderOptions::NONE).decode();
+        if i.is_invalid() { invalid_everywhere(bytes) } else { !super::excluded(i.code()) }
+    }
+
+    /// A case of this code in a random state, whose registers point into data now and then.
+    #[must_use]
+    pub fn around(rng: &mut Rng, code: &[u8]) -> Case {
+        let forms: Vec<Code> = Decoder::with_ip(32, code, 0, DecoderOptions::NONE)
+            .into_iter()
+            .filter(|i| !i.is_invalid())
+            .map(|i| i.code())
+            .collect();
+        let mut draft = Draft::new(rng);
+        draft.surround(rng, &forms);
+        draft.point_at_data(rng);
+        draft.finish(code.to_vec())
+    }
+}
+
+impl Draft {
+    /// Registers that may be bases point into data; small displacements stay there.
+    fn point_at_data(&mut self, rng: &mut Rng) {
+        for r in [0, 1, 2, 3, 5, 6, 7] {
+            if rng.one_in(2) {
+                self.state.gpr[r] = DATA.base + 0x400 + rng.below(0x1800);
+            }
         }
+        self.memory.push(Patch { at: DATA.base + 0x380, bytes: values::bytes(rng, 0x100) });
+    }
+}
+
+/// Whether bytes that the decoder calls invalid are so on every processor: to its default options, but some have them.
+fn invalid_everywhere(bytes: &[u8]) -> bool {
+    let body: Vec<u8> = bytes.iter().copied().skip_while(|b| PREFIXES.contains(b)).collect();
+    match body[..] {
+        // Our gate; 3DNow! and its neighbours; AMD's own; opcodes whose meaning depends on the vendor.
+        [0x0f, op, ..] => !matches!(
+            op,
+            0x00 | 0x20..=0x23 | 0x3f | 0x0d | 0x0e | 0x0f | 0x24..=0x27 | 0x36 | 0x37 | 0x78 | 0x79 | 0x7a..=0x7d | 0xa6 | 0xa7 | 0x01 | 0xae | 0xc7 | 0x18..=0x1f | 0x38 | 0x3a | 0xb8
+        ),
+        // VEX, EVEX and XOP.
+        [0x62 | 0xc4 | 0xc5 | 0x8f, ..] => false,
+        _ => true,
     }
 }
