@@ -3,8 +3,10 @@
 //! `CpuState` is `repr(C)`; the offsets that generated code relies on are asserted below. At every exit of an engine it
 //! is exact. The six arithmetic flags are held as [`LazyFlags`].
 
+use crate::descriptor::Ldt;
 use crate::flags::LazyFlags;
 use core::sync::atomic::AtomicU32;
+use std::sync::Arc;
 
 /// A 32-bit general register, in encoding order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -57,30 +59,6 @@ pub struct SegmentState {
     pub selector: u16,
     /// Access rights: bits 40–47 and 52–55 of the descriptor (as LAR gives them, shifted right by 8).
     pub rights: u16,
-}
-
-impl SegmentState {
-    /// Whether an access whose last byte has this offset is within the limit. A null selector covers nothing.
-    #[must_use]
-    pub const fn covers(&self, last: u64) -> bool {
-        self.rights != 0 && last <= self.limit as u64
-    }
-
-    /// Whether its descriptor is of data that can be written.
-    #[inline]
-    #[must_use]
-    pub const fn is_writable(&self) -> bool {
-        const CODE: u16 = 1 << 3;
-        const WRITABLE: u16 = 1 << 1;
-        self.rights & (CODE | WRITABLE) == WRITABLE
-    }
-
-    /// Whether every access through it is allowed, as through the segments that Linux gives a program.
-    #[inline]
-    #[must_use]
-    pub const fn is_unlimited_data(&self) -> bool {
-        self.limit == u32::MAX && self.is_writable()
-    }
 }
 
 /// The x87 unit. Registers are held by physical number; ST(i) is `regs[(top + i) & 7]`.
@@ -156,6 +134,8 @@ pub struct CpuState {
     pub segments: [SegmentState; 6],
     /// Raw 8-byte descriptors of GDT entries [`FIRST_TLS_ENTRY`]…
     pub tls: [u64; TLS_ENTRIES],
+    /// The local descriptor table, which all threads of a process share; `None` where nobody can fill it.
+    pub ldt: Option<Arc<Ldt>>,
     /// XMM0–XMM7.
     pub xmm: [u128; 8],
     /// The x87 unit and, aliased on it, MMX.
@@ -205,6 +185,7 @@ impl Default for CpuState {
                 null,
             ],
             tls: [0; TLS_ENTRIES],
+            ldt: None,
             xmm: [0; 8],
             x87: X87State::default(),
             cpuid: crate::cpuid::Profile::default(),
@@ -213,14 +194,13 @@ impl Default for CpuState {
 }
 
 impl CpuState {
-    /// Whether DS and ES are as Linux starts a program: base 0, no limit. Where they are not (a null or thread-local
-    /// selector was loaded), code that adds no base for them would be wrong.
+    /// Whether CS, SS, DS and ES are as Linux starts a program: base 0, no limit, 32 bits wide. Where they are not, code
+    /// that adds no base for them and checks no limit would be wrong.
     #[must_use]
-    pub fn data_segments_are_flat(&self) -> bool {
-        [Segment::Ds, Segment::Es].iter().all(|&s| {
-            let segment = &self.segments[s as usize];
-            segment.base == 0 && segment.is_unlimited_data()
-        })
+    pub fn segments_are_flat(&self) -> bool {
+        let data = [Segment::Ds, Segment::Es, Segment::Ss];
+        self.segments[Segment::Cs as usize].is_flat_code()
+            && data.iter().all(|&s| self.segments[s as usize].is_flat_data())
     }
 
     /// EFLAGS as PUSHF would show it.

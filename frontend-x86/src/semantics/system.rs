@@ -1,11 +1,11 @@
 //! The processor itself: CPUID RDTSC NOP and hints, fences, flag bits, and what user mode may not do.
 
-use crate::decode::Insn;
+use crate::decode::{Insn, MemoryAccess};
 use crate::emit::{Emit, Flow, FlowOf, Reg, Width};
 use crate::engine::Exception;
 use crate::flags::{self, Flag};
 use crate::helper_table::{Helper, HelperArgs};
-use crate::operand::{Place, linear, place, read, write};
+use crate::operand::{Place, effective, linear, place, read, write};
 use crate::state::{CpuState, Gpr, Segment, eflags};
 
 /// `CPUID` — the guest's profile. SDM vol. 2A, "CPUID".
@@ -195,9 +195,16 @@ pub fn arpl<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     let (three, others) = (e.imm(Width::B16, 3), e.imm(Width::B16, !3));
     let (low_a, low_b) = (e.and(a, three), e.and(b, three));
     let raise = e.ult(low_a, low_b);
-    if i.is_memory(0) && i.address().segment == Segment::Cs {
-        // Code segments are not writable, which matters where it would write.
-        e.raise_if(raise, Exception::GeneralProtection(0));
+    if i.is_memory(0) {
+        // That the segment cannot be written matters only where it would write.
+        let address = i.address();
+        if address.segment == Segment::Cs {
+            e.raise_if(raise, Exception::GeneralProtection(0));
+        }
+        e.when(raise, |e| {
+            let offset = effective(e, &address);
+            e.in_segment(address.segment, offset, 2, MemoryAccess::Write);
+        });
     }
     let index = e.and(a, others);
     let raised = e.or(index, low_b);
