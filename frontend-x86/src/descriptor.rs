@@ -120,6 +120,12 @@ impl Ldt {
         entry.map_or(0, |entry| entry.load(Ordering::Acquire))
     }
 
+    /// Whether anything was ever put in: Linux gives a process its table then, and does not take it back.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.0.get().is_some()
+    }
+
     /// Replaces the descriptor at `index`; false where there is no such entry. Segment registers keep what they hold
     /// until they are loaded again.
     pub fn set(&self, index: usize, descriptor: u64) -> bool {

@@ -16,6 +16,7 @@ pub mod case;
 pub mod codec;
 pub mod compare;
 mod coverage;
+pub mod descriptors;
 pub mod generate;
 pub mod hardware;
 pub mod ins;

@@ -373,7 +373,7 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
         }
     }
     fn load_vec(&mut self, addr: Value, aligned: bool) -> u128 {
-        self.raise_if(aligned && !addr.bits().is_multiple_of(16), Exception::GeneralProtection(0));
+        self.check_vector(addr, aligned);
         self.check_alignment(addr, 16);
         if !self.live() {
             return 0;
@@ -382,7 +382,7 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
         self.access(result)
     }
     fn store_vec(&mut self, addr: Value, v: u128, aligned: bool) {
-        self.raise_if(aligned && !addr.bits().is_multiple_of(16), Exception::GeneralProtection(0));
+        self.check_vector(addr, aligned);
         self.check_alignment(addr, 16);
         if self.live() {
             let result = self.memory.store128(GuestAddr(addr.low32()), v);
@@ -456,6 +456,18 @@ impl<M: GuestMemory + ?Sized> Interp<'_, M> {
         if self.cpu.eflags & eflags::AC != 0 {
             let misaligned = !addr.low32().is_multiple_of(bytes);
             self.raise_if(misaligned, Exception::Alignment);
+        }
+    }
+
+    /// #GP for a misaligned operand of an instruction that wants it aligned. On this hardware it comes before the #SS of an
+    /// operand outside the stack segment.
+    #[inline]
+    fn check_vector(&mut self, addr: Value, aligned: bool) {
+        if aligned && !addr.bits().is_multiple_of(16) {
+            if self.pending == Some(Exception::StackFault(0)) {
+                self.pending = None;
+            }
+            self.raise(Exception::GeneralProtection(0));
         }
     }
 

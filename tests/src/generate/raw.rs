@@ -44,7 +44,9 @@ impl Generator {
                 }
             }
             draft.memory.push(Patch { at: DATA.base + 0x380, bytes: values::bytes(rng, 0x100) });
-            return draft.finish(bytes.to_vec());
+            let mut code = draft.prologue();
+            code.extend(bytes);
+            return draft.finish(code);
         }
         self.of_form(rng, self.forms[0])
     }
