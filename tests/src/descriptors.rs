@@ -31,7 +31,8 @@ pub struct Descriptor {
     pub flags: u32,
 }
 
-const BIG: u32 = 1;
+/// `seg_32bit` of [`Descriptor::flags`].
+pub const BIG: u32 = 1;
 const DOWN: u32 = 1 << 1;
 const EXECUTE: u32 = 2 << 1;
 const CONFORMING: u32 = 3 << 1;

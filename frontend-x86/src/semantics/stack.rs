@@ -119,11 +119,11 @@ pub fn pusha<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     Flow::Next
 }
 
-/// `POPA`, `POPAD` — the slot of ESP is skipped.
+/// `POPA`, `POPAD` — the slot of ESP is skipped. What was loaded before a fault stays loaded, as on this hardware.
 pub fn popa<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     let w = if i.code() == Code::Popaw { Width::B16 } else { Width::B32 };
-    let values = [0, 1, 2, 3, 4, 5, 6, 7].map(|slot| peek(e, w, slot * w.bytes()));
-    for (r, value) in Gpr::ALL.into_iter().rev().zip(values) {
+    for (slot, r) in (0..).zip(Gpr::ALL.into_iter().rev()) {
+        let value = peek(e, w, slot * w.bytes());
         if r != Gpr::Esp {
             e.set_reg(Reg::low_part(r, w), value);
         }

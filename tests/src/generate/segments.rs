@@ -94,7 +94,7 @@ impl Draft {
     /// The linear address of ESP.
     pub(super) fn stack_at(&self) -> u32 {
         let (esp, selector) = (self.state.gpr[4], self.selectors[SS]);
-        let small = descriptors::named(selector).is_some_and(|d| d.flags & 1 == 0);
+        let small = descriptors::named(selector).is_some_and(|d| d.flags & descriptors::BIG == 0);
         base(selector).wrapping_add(if small { esp & 0xffff } else { esp })
     }
 }
