@@ -30,6 +30,9 @@ pub mod rights {
 }
 
 impl SegmentState {
+    /// What a null selector loads.
+    pub const NULL: Self = Self { base: 0, limit: 0, selector: 0, rights: 0 };
+
     /// An 8-byte descriptor in its expanded form. SDM vol. 3A, figure 3-8.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "fields of a descriptor")]

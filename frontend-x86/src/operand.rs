@@ -176,6 +176,16 @@ pub fn linear_plus<E: Emit>(e: &mut E, i: &Insn, w: Width, extra: E::Int) -> E::
     e.in_segment(a.segment, offset, w.bytes(), access)
 }
 
+/// The linear address of `w` bytes of the memory operand, `from` bytes into it: for operands of several parts, which the
+/// processor checks one by one.
+pub fn linear_part<E: Emit>(e: &mut E, i: &Insn, from: u32, w: Width) -> E::Int {
+    let a = &i.address();
+    let offset = effective(e, a);
+    let from = e.imm(Width::B32, u64::from(from));
+    let offset = e.add(offset, from);
+    e.in_segment(a.segment, offset, w.bytes(), MemoryAccess::Read)
+}
+
 /// Operand `n` as a register, if it is one.
 #[must_use]
 pub fn register_operand(i: &Insn, n: u32) -> Option<Reg> {

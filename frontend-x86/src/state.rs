@@ -114,6 +114,9 @@ pub const USER_CS: u16 = 0x23;
 /// The user data and stack selector.
 pub const USER_DS: u16 = 0x2b;
 
+const FLAT_CODE: SegmentState = SegmentState { base: 0, limit: u32::MAX, selector: USER_CS, rights: 0xc0fb };
+const FLAT_DATA: SegmentState = SegmentState { base: 0, limit: u32::MAX, selector: USER_DS, rights: 0xc0f3 };
+
 /// The state of one guest processor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[repr(C, align(64))]
@@ -167,8 +170,6 @@ pub mod eflags {
 impl Default for CpuState {
     /// As Linux starts a 32-bit program on a 64-bit kernel: flat segments, everything else zero.
     fn default() -> Self {
-        let flat = |selector, rights| SegmentState { base: 0, limit: u32::MAX, selector, rights };
-        let null = SegmentState::default();
         Self {
             gpr: [0; 8],
             eip: 0,
@@ -176,14 +177,7 @@ impl Default for CpuState {
             eflags: eflags::FIXED | eflags::IF,
             mxcsr: 0x1f80,
             scratch: [0; 8],
-            segments: [
-                flat(USER_DS, 0xc0f3),
-                flat(USER_CS, 0xc0fb),
-                flat(USER_DS, 0xc0f3),
-                flat(USER_DS, 0xc0f3),
-                null,
-                null,
-            ],
+            segments: [FLAT_DATA, FLAT_CODE, FLAT_DATA, FLAT_DATA, SegmentState::NULL, SegmentState::NULL],
             tls: [0; TLS_ENTRIES],
             ldt: None,
             xmm: [0; 8],
@@ -201,6 +195,14 @@ impl CpuState {
         let data = [Segment::Ds, Segment::Es, Segment::Ss];
         self.segments[Segment::Cs as usize].is_flat_code()
             && data.iter().all(|&s| self.segments[s as usize].is_flat_data())
+    }
+
+    /// Makes CS, SS, DS and ES as Linux starts a program.
+    pub fn set_flat_segments(&mut self) {
+        self.segments[Segment::Cs as usize] = FLAT_CODE;
+        for s in [Segment::Ss, Segment::Ds, Segment::Es] {
+            self.segments[s as usize] = FLAT_DATA;
+        }
     }
 
     /// EFLAGS as PUSHF would show it.

@@ -15,6 +15,8 @@ pub enum Reason {
     AlignmentCheck,
     /// A far transfer's faults.
     FarOrder,
+    /// The 64-bit code segment.
+    LongMode,
     /// Images across the end of a segment.
     SegmentEnd,
     /// INT1 under a hypervisor.
@@ -43,9 +45,10 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AlignmentCheck,
         Self::FarOrder,
+        Self::LongMode,
         Self::SegmentEnd,
         Self::Int1,
         Self::UdLength,
@@ -70,6 +73,9 @@ impl Reason {
             Self::FarOrder => {
                 "a far transfer that faults in several ways: the manual gives no order between the stack's page fault and the \
                  selector's #GP"
+            }
+            Self::LongMode => {
+                "a far transfer to the 64-bit code segment (selector 0x33): #GP here, 64-bit code on the processor"
             }
             Self::SegmentEnd => {
                 "an image (FNSTENV, FNSAVE, FXSAVE …) that runs over the end of its segment: which of its parts faults first is open"
@@ -166,6 +172,10 @@ pub fn explain(case: &Case, want: &Outcome, got: &Outcome) -> Option<Reason> {
     }
     if w == Some(1) && at_fault.as_ref().is_some_and(|i| i.mnemonic() == Mnemonic::Int1) {
         return Some(Reason::Int1);
+    }
+    if matches!(got.stop, Stop::Exception { vector: 13, error: 0x30, .. }) && want.state.selectors[1] == 0x33
+    {
+        return Some(Reason::LongMode);
     }
     if same_place && selector_fault(w) && selector_fault(g) && at_fault.as_ref().is_some_and(is_far) {
         return Some(Reason::FarOrder);

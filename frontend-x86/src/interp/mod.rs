@@ -87,14 +87,22 @@ pub fn execute<'a, M: GuestMemory + ?Sized>(
 
 /// Fetches, decodes and executes the instruction at `cpu.eip`.
 pub fn step_at<M: GuestMemory + ?Sized>(cpu: &mut CpuState, memory: &M) -> StepResult {
-    let fetched = if cpu.segments[Segment::Cs as usize].is_flat_code() {
-        Insn::fetch(memory, cpu.eip).map_err(DecodeError::exception)
-    } else {
-        code::fetch(&cpu.segments[Segment::Cs as usize], memory, cpu.eip)
-    };
-    match fetched {
+    match fetch(cpu, memory) {
         Ok(insn) => step(cpu, memory, &insn),
         Err(exception) => StepResult::Exit(Exit::Exception(exception)),
+    }
+}
+
+/// Fetches and decodes the instruction at `cpu.eip`.
+///
+/// # Errors
+/// What executing there raises.
+pub fn fetch<M: GuestMemory + ?Sized>(cpu: &CpuState, memory: &M) -> Result<Insn, Exception> {
+    let cs = &cpu.segments[Segment::Cs as usize];
+    if cs.is_flat_code() {
+        Insn::fetch(memory, cpu.eip).map_err(DecodeError::exception)
+    } else {
+        code::fetch(cs, memory, cpu.eip)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::emit::{Emit, Flow, FlowOf, Target, Width};
 use crate::engine::Exception;
 use crate::flags::Flag;
 use crate::helper_table::Helper;
-use crate::operand::{linear, place, read};
+use crate::operand::{linear_part, place, read};
 use crate::state::Segment;
 use iced_x86::{Code, OpKind};
 
@@ -85,19 +85,18 @@ fn far_target<E: Emit>(e: &mut E, i: &Insn) -> Option<(E::Int, E::Int, Width)> {
         {
             let w =
                 if matches!(i.code(), Code::Jmp_m1616 | Code::Call_m1616) { Width::B16 } else { Width::B32 };
-            let at = linear(e, i);
-            let (offset, selector) = far_pointer(e, w, at);
+            let (offset, selector) = far_pointer(e, i, w);
             Some((selector, e.zext(Width::B32, offset), w))
         }
         _ => None,
     }
 }
 
-/// Loads an offset and the selector behind it.
-pub(super) fn far_pointer<E: Emit>(e: &mut E, w: Width, at: E::Int) -> (E::Int, E::Int) {
+/// Loads the memory operand: an offset and the selector behind it.
+pub(super) fn far_pointer<E: Emit>(e: &mut E, i: &Insn, w: Width) -> (E::Int, E::Int) {
+    let at = linear_part(e, i, 0, w);
     let offset = e.load(w, at);
-    let size = e.imm(Width::B32, u64::from(w.bytes()));
-    let behind = e.add(at, size);
+    let behind = linear_part(e, i, w.bytes(), Width::B16);
     let selector = e.load(Width::B16, behind);
     (offset, selector)
 }
@@ -221,10 +220,9 @@ pub fn bound<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     let w = i.width();
     let src = place(e, i, 0);
     let index = read(e, w, src);
-    let at = linear(e, i);
+    let at = linear_part(e, i, 0, w);
     let lower = e.load(w, at);
-    let size = e.imm(Width::B32, u64::from(w.bytes()));
-    let behind = e.add(at, size);
+    let behind = linear_part(e, i, w.bytes(), w);
     let upper = e.load(w, behind);
     let (under, over) = (e.slt(index, lower), e.slt(upper, index));
     let outside = e.either(under, over);

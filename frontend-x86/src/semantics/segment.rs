@@ -10,7 +10,7 @@ use crate::emit::{Emit, Flow, FlowOf, Reg, Width};
 use crate::engine::Exception;
 use crate::flags::Flag;
 use crate::helper_table::{Helper, HelperArgs};
-use crate::operand::{linear, place, read, write};
+use crate::operand::{place, read, write};
 use crate::shape::Operand;
 use crate::state::{CpuState, FIRST_TLS_ENTRY, Gpr, Segment, SegmentState, USER_CS, USER_DS};
 use iced_x86::{Code, OpKind};
@@ -81,8 +81,7 @@ pub fn pop<E: Emit>(e: &mut E, i: &Insn, s: Segment) -> FlowOf<E> {
 
 /// `LDS`, `LES`, `LFS`, `LGS`, `LSS` — a register and a segment register from a far pointer.
 fn load_pointer<E: Emit>(e: &mut E, i: &Insn, s: Segment) -> FlowOf<E> {
-    let at = linear(e, i);
-    let (offset, selector) = super::control::far_pointer(e, i.width(), at);
+    let (offset, selector) = super::control::far_pointer(e, i, i.width());
     load(e, s, selector);
     let dst = place(e, i, 0);
     write(e, dst, offset);
@@ -154,7 +153,7 @@ fn check_load(cpu: &CpuState, s: Segment, selector: u16) -> Result<SegmentState,
     let stack = s == Segment::Ss;
     if code == 0 {
         // A null selector loads; every access through it faults.
-        let null = SegmentState { selector, ..SegmentState::default() };
+        let null = SegmentState { selector, ..SegmentState::NULL };
         return if stack { Err(Exception::GeneralProtection(0)) } else { Ok(null) };
     }
     let protection = Exception::GeneralProtection(code);
@@ -205,6 +204,35 @@ pub fn load_code_helper(cpu: &mut CpuState, args: &HelperArgs) -> u64 {
         cpu.segments[Segment::Cs as usize] = state;
     }
     0
+}
+
+/// Loads all segment registers, given in encoding order, as a kernel does that returns to user mode: a data segment that
+/// cannot be loaded becomes null; CS and SS are checked as IRET checks them. SDM vol. 2A, "IRET"; Linux, `loadsegment`.
+///
+/// # Errors
+/// What IRET raises. CS or SS then shows its selector and allows nothing. Where SS is of the LDT, Linux returns by a stack
+/// on which a fault doubles (espfix64), and makes #GP(0) of it.
+pub fn return_to_user(cpu: &mut CpuState, selectors: [u16; 6]) -> Result<(), Exception> {
+    let mut fault = None;
+    for (s, selector) in Segment::ALL.into_iter().zip(selectors) {
+        let loaded = match s {
+            Segment::Cs => check_code(cpu, selector, true),
+            _ => check_load(cpu, s, selector),
+        };
+        let is_data = !matches!(s, Segment::Cs | Segment::Ss);
+        cpu.segments[s as usize] = loaded.unwrap_or_else(|e| {
+            fault = fault.or((!is_data).then_some(e));
+            SegmentState { selector: if is_data { 0 } else { selector }, ..SegmentState::NULL }
+        });
+    }
+    let outside = cpu.eip > cpu.segments[Segment::Cs as usize].limit;
+    let fault = fault.or(outside.then_some(Exception::GeneralProtection(0)));
+    let in_ldt = selectors[Segment::Ss as usize] & 4 != 0;
+    match fault {
+        None => Ok(()),
+        Some(_) if in_ldt => Err(Exception::GeneralProtection(0)),
+        Some(e) => Err(e),
+    }
 }
 
 /// `LAR` — the access rights of a descriptor, and ZF.
