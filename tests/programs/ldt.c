@@ -1,7 +1,6 @@
-/* The local descriptor table: modify_ldt and its errors, segments of every kind, faults, fork, threads, exec, signals. */
+/* The local descriptor table: modify_ldt and its errors, segments of every kind, faults, fork, exec, signals. */
 #include "common.h"
 #include <asm/ldt.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <sys/time.h>
 
@@ -66,11 +65,6 @@ static uint32_t far_call(unsigned selector, uint32_t offset) {
     uint32_t result;
     __asm__ volatile("lcall *%1" : "=a"(result) : "m"(to) : "memory", "ecx", "edx", "cc");
     return result;
-}
-
-static void *in_a_thread(void *argument) {
-    set(0x11, 40, (unsigned)&block[4], 0xffff, 0x51);
-    return (void *)(uintptr_t)(load_fs(SELECTOR(1), 0) + (argument != NULL));
 }
 
 static volatile int alarms;
@@ -176,10 +170,6 @@ int main(int argc, char **argv) {
     }
     wait(&status); show_status("a child has its own", status);
     printf("here still %x\n", load_fs(SELECTOR(1), 0));
-    pthread_t thread; void *result;
-    pthread_create(&thread, NULL, in_a_thread, NULL);
-    pthread_join(thread, &result);
-    printf("a thread shares it: %x, and gives %x\n", (unsigned)(uintptr_t)result, load_fs(SELECTOR(40), 0));
 
     /* Signals while DS and ES are segments with a limit. */
     on(SIGALRM, rings, 0);

@@ -217,6 +217,8 @@ pub fn return_to_user(cpu: &mut CpuState, selectors: [u16; 6]) -> Result<(), Exc
     for (s, selector) in Segment::ALL.into_iter().zip(selectors) {
         let loaded = match s {
             Segment::Cs => check_code(cpu, selector, true),
+            // A null selector loses its RPL on the way.
+            _ if selector < 4 && s != Segment::Ss => Ok(SegmentState::NULL),
             _ => check_load(cpu, s, selector),
         };
         let is_data = !matches!(s, Segment::Cs | Segment::Ss);
