@@ -83,7 +83,6 @@ const EVERY_WAY: &[&str] = &[
     "floats",
     "floats_sse2",
     "tls",
-    "ldt",
     "code_changes",
     "faults",
     "signal_context",
