@@ -224,6 +224,9 @@ impl Emit for Trace<'_> {
     fn probe_write(&mut self, _: Width, _: u32) {
         self.effects.may_fault = true;
     }
+    fn check_aligned(&mut self, _: Width, _: u32) {
+        self.effects.may_fault = true;
+    }
     fn atomic(&mut self, _: AtomicOp, _: Width, v: Width) -> Width {
         self.memory(false);
         self.memory(true);

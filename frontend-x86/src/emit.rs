@@ -373,6 +373,9 @@ pub trait Emit {
     fn store(&mut self, addr: Self::Int, v: Self::Int);
     /// Faults where a store of `len` bytes would fault; changes nothing.
     fn probe_write(&mut self, addr: Self::Int, len: u32);
+    /// #AC where EFLAGS.AC is set and the address is no multiple of `bytes` (a power of two). Accesses of integers
+    /// and vectors, and probes of up to 8 bytes, check it themselves.
+    fn check_aligned(&mut self, addr: Self::Int, bytes: u32);
     /// Atomically `*addr = *addr op v`, sequentially consistent; the old value.
     fn atomic(&mut self, op: AtomicOp, addr: Self::Int, v: Self::Int) -> Self::Int;
     /// Atomic compare-exchange at the width of `expected` (up to 64 bits); the old value. Faults as a write in any case.

@@ -11,8 +11,6 @@ use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
 /// An explanation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
 pub enum Reason {
-    /// #AC.
-    AlignmentCheck,
     /// A far transfer's faults.
     FarOrder,
     /// The 64-bit code segment.
@@ -45,8 +43,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 15] = [
-        Self::AlignmentCheck,
+    pub const ALL: [Self; 14] = [
         Self::FarOrder,
         Self::LongMode,
         Self::SegmentEnd,
@@ -67,12 +64,9 @@ impl Reason {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
-            Self::AlignmentCheck => {
-                "the manual leaves open which accesses of multi-part and system instructions check alignment, and before which other fault"
-            }
             Self::FarOrder => {
-                "a far transfer that faults in several ways: the manual gives no order between the stack's page fault and the \
-                 selector's #GP"
+                "a far transfer that faults in several ways: the manual gives no order between the stack's faults and \
+                 the selector's; this hardware looks at the stack behind RETF's immediate as well"
             }
             Self::LongMode => {
                 "a far transfer to the 64-bit code segment (selector 0x33): #GP here, 64-bit code on the processor"
@@ -166,10 +160,7 @@ pub fn explain(case: &Case, want: &Outcome, got: &Outcome) -> Option<Reason> {
     let (w, g) = (vector(want.stop), vector(got.stop));
     let at_fault = decode_at(case, want.state.selectors[1], want.state.eip);
     let same_place = want.state.eip == got.state.eip;
-    let selector_fault = |v: Option<u8>| matches!(v, Some(11..=14));
-    if w == Some(17) || g == Some(17) {
-        return Some(Reason::AlignmentCheck);
-    }
+    let selector_fault = |v: Option<u8>| matches!(v, Some(11..=14 | 17));
     if w == Some(1) && at_fault.as_ref().is_some_and(|i| i.mnemonic() == Mnemonic::Int1) {
         return Some(Reason::Int1);
     }

@@ -221,7 +221,7 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
     }
     #[inline]
     fn load(&mut self, w: Width, addr: Value) -> Value {
-        self.check_alignment(addr, w.bytes());
+        self.check_aligned(addr, w.bytes());
         if !self.live() {
             return Value::new(w, 0);
         }
@@ -238,7 +238,7 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
     }
     #[inline]
     fn store(&mut self, addr: Value, v: Value) {
-        self.check_alignment(addr, v.width().bytes());
+        self.check_aligned(addr, v.width().bytes());
         if !self.live() {
             return;
         }
@@ -252,9 +252,20 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
         self.access(result);
     }
     fn probe_write(&mut self, addr: Value, len: u32) {
+        if len.is_power_of_two() && len <= 8 {
+            self.check_aligned(addr, len);
+        }
         if self.live() {
             let result = self.memory.probe_write(GuestAddr(addr.low32()), len);
             self.access(result);
+        }
+    }
+    /// Linux enables the check for user mode. It comes before #PF.
+    #[inline]
+    fn check_aligned(&mut self, addr: Value, bytes: u32) {
+        if self.cpu.eflags & eflags::AC != 0 {
+            let misaligned = !addr.low32().is_multiple_of(bytes);
+            self.raise_if(misaligned, Exception::Alignment);
         }
     }
     fn atomic(&mut self, op: AtomicOp, addr: Value, v: Value) -> Value {
@@ -278,7 +289,7 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
         old
     }
     fn atomic_cas(&mut self, addr: Value, expected: Value, new: Value) -> Value {
-        self.check_alignment(addr, expected.width().bytes());
+        self.check_aligned(addr, expected.width().bytes());
         if !self.live() {
             return expected;
         }
@@ -374,7 +385,7 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
     }
     fn load_vec(&mut self, addr: Value, aligned: bool) -> u128 {
         self.check_vector(addr, aligned);
-        self.check_alignment(addr, 16);
+        self.check_aligned(addr, 16);
         if !self.live() {
             return 0;
         }
@@ -383,7 +394,7 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
     }
     fn store_vec(&mut self, addr: Value, v: u128, aligned: bool) {
         self.check_vector(addr, aligned);
-        self.check_alignment(addr, 16);
+        self.check_aligned(addr, 16);
         if self.live() {
             let result = self.memory.store128(GuestAddr(addr.low32()), v);
             self.access(result);
@@ -450,15 +461,6 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
 }
 
 impl<M: GuestMemory + ?Sized> Interp<'_, M> {
-    /// #AC for an access that is not naturally aligned, where AC is set: Linux enables the check. It comes before #PF.
-    #[inline]
-    fn check_alignment(&mut self, addr: Value, bytes: u32) {
-        if self.cpu.eflags & eflags::AC != 0 {
-            let misaligned = !addr.low32().is_multiple_of(bytes);
-            self.raise_if(misaligned, Exception::Alignment);
-        }
-    }
-
     /// #GP for a misaligned operand of an instruction that wants it aligned. On this hardware it comes before the #SS of an
     /// operand outside the stack segment.
     #[inline]

@@ -262,6 +262,7 @@ pub(super) fn store_masked<E: Emit>(e: &mut E, i: &Insn, value: E::Vec, mask: E:
     };
     let offset = effective(e, &address);
     let at = e.in_segment(segment, offset, u32::from(len), MemoryAccess::Write);
+    e.check_aligned(at, 8);
     e.probe_write(at, u32::from(len));
     for lane in 0..len {
         let bit = e.imm(Width::B32, 1 << lane);

@@ -140,10 +140,19 @@ fn store_bytes<E: Emit>(e: &mut E, at: E::Int, bytes: &[u8]) {
     }
 }
 
+/// Faults where storing these bytes would, without an alignment check.
+fn probe_bytes<E: Emit>(e: &mut E, at: E::Int, len: u64) {
+    for offset in [0, len - 1] {
+        let offset = e.imm(Width::B32, offset);
+        let byte = e.add(at, offset);
+        e.probe_write(byte, 1);
+    }
+}
+
 /// Stores a limit of 0 and a base; six bytes at either operand size.
 fn store_table<E: Emit>(e: &mut E, i: &Insn, base: u32) -> FlowOf<E> {
     let at = linear(e, i);
-    e.probe_write(at, 6);
+    probe_bytes(e, at, 6);
     let [b0, b1, b2, b3] = base.to_le_bytes();
     store_bytes(e, at, &[0, 0, b0, b1, b2, b3]);
     Flow::Next
@@ -163,7 +172,7 @@ pub fn sidt<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
 fn store_word<E: Emit>(e: &mut E, i: &Insn, value: E::Int) -> FlowOf<E> {
     if i.is_memory(0) {
         let at = linear(e, i);
-        e.probe_write(at, 2);
+        probe_bytes(e, at, 2);
         for n in 0..2 {
             let by = e.imm(Width::B32, 8 * n);
             let byte = e.shr(value, by);

@@ -261,6 +261,8 @@ impl Emit for Clif<'_> {
         offset
     }
     fn code_target(&mut self, _: Int) {}
+    // Nor does translated code run while AC is set.
+    fn check_aligned(&mut self, _: Int, _: u32) {}
     fn load(&mut self, w: Width, addr: Int) -> Int {
         Int { v: self.load_int(w, addr.v), w }
     }
