@@ -51,7 +51,7 @@ impl Draft {
                 1 => 0x800 + rng.below(32) - 16,
                 2 => 0x1c00 + rng.below(32) - 16,
                 3 => rng.next32(),
-                _ => 0x1000 + rng.below(0x800) & !3,
+                _ => (0x1000 + rng.below(0x800)) & !3,
             };
             self.state.gpr[4] = STACK.base.wrapping_add(at).wrapping_sub(base(self.selectors[SS]));
             if rng.one_in(2) {
