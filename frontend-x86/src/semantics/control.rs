@@ -122,7 +122,8 @@ fn enter<E: Emit>(e: &mut E, selector: E::Int, offset: E::Int) -> FlowOf<E> {
 }
 
 fn far_call<E: Emit>(e: &mut E, i: &Insn, selector: E::Int, offset: E::Int, w: Width) -> FlowOf<E> {
-    check_far(e, selector, offset, Way::Forward);
+    let anywhere = e.imm(Width::B32, 0);
+    check_far(e, selector, anywhere, Way::Forward);
     let (cs_slot, top) = (below(e, w.bytes()), below(e, 2 * w.bytes()));
     let cs_slot = e.stack(cs_slot, w.bytes(), MemoryAccess::Write);
     let back_slot = e.stack(top, w.bytes(), MemoryAccess::Write);
@@ -133,6 +134,8 @@ fn far_call<E: Emit>(e: &mut E, i: &Insn, selector: E::Int, offset: E::Int, w: W
     let back = return_address(e, i, w);
     e.store(cs_slot, cs);
     e.store(back_slot, back);
+    // On this hardware the return address is stored before the target is seen to lie outside its segment.
+    check_far(e, selector, offset, Way::Forward);
     set_top(e, top);
     enter(e, selector, offset)
 }
