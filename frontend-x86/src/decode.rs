@@ -41,6 +41,15 @@ pub enum MemoryAccess {
     Modify,
 }
 
+/// The default size of operands and addresses, as the code segment's descriptor says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+#[expect(missing_docs, reason = "16 and 32 bits")]
+pub enum CodeBits {
+    B16 = 16,
+    B32 = 32,
+}
+
 /// Why there is no instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DecodeError {
@@ -56,8 +65,8 @@ pub enum DecodeError {
 
 /// Whether the bytes end within an instruction.
 #[cold]
-fn wants_more(bytes: &[u8]) -> bool {
-    let mut decoder = Decoder::new(32, bytes, DecoderOptions::NONE);
+fn wants_more(bits: CodeBits, bytes: &[u8]) -> bool {
+    let mut decoder = Decoder::new(bits as u32, bytes, DecoderOptions::NONE);
     let _ = decoder.decode();
     decoder.last_error() == DecoderError::NoMoreBytes
 }
@@ -74,6 +83,14 @@ impl Insn {
     /// # Errors
     /// [`DecodeError`], without `Fetch`.
     pub fn decode(bytes: &[u8], eip: u32) -> Result<Self, DecodeError> {
+        Self::decode_in(CodeBits::B32, bytes, eip)
+    }
+
+    /// Likewise in a code segment of either kind.
+    ///
+    /// # Errors
+    /// [`DecodeError`], without `Fetch`.
+    pub fn decode_in(bits: CodeBits, bytes: &[u8], eip: u32) -> Result<Self, DecodeError> {
         if let [0x0f, 0x3f, low, high, ..] = *bytes {
             let mut raw = Instruction::new();
             raw.set_len(4);
@@ -84,13 +101,13 @@ impl Insn {
             return Err(DecodeError::Truncated);
         }
         let shown = &bytes[..bytes.len().min(MAX_LENGTH)];
-        let mut decoder = Decoder::with_ip(32, shown, u64::from(eip), OPTIONS);
+        let mut decoder = Decoder::with_ip(bits as u32, shown, u64::from(eip), OPTIONS);
         let raw = decoder.decode();
         match decoder.last_error() {
             DecoderError::None => Ok(Self::new(raw, None, x87_opcode(shown))),
             DecoderError::NoMoreBytes => Err(DecodeError::Truncated),
             // The decoder calls what does not fit 15 bytes invalid. It is too long if 14 bytes left it wanting.
-            _ if shown.len() == MAX_LENGTH && wants_more(&shown[..MAX_LENGTH - 1]) => {
+            _ if shown.len() == MAX_LENGTH && wants_more(bits, &shown[..MAX_LENGTH - 1]) => {
                 Err(DecodeError::TooLong)
             }
             _ => Err(DecodeError::Invalid),

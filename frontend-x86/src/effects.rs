@@ -1,6 +1,6 @@
 //! What an instruction touches, derived from its meaning: `Emit` over nothing.
 
-use crate::decode::Insn;
+use crate::decode::{Insn, MemoryAccess};
 use crate::emit::{AtomicOp, Emit, Flow, Lane, Reg, StringInsn, StringOp, VecBitOp, VecOp, VecShift, Width};
 use crate::engine::Exception;
 use crate::flags::{ARITHMETIC, Cond, Flag, FlagRule};
@@ -201,6 +201,19 @@ impl Emit for Trace<'_> {
     fn address(&mut self, a: &Address) -> Width {
         linear_address(self, a)
     }
+    fn in_segment(&mut self, _: Segment, offset: Width, _: u32, _: MemoryAccess) -> Width {
+        self.effects.may_fault = true;
+        offset
+    }
+    fn stack(&mut self, offset: Width, _: u32, _: MemoryAccess) -> Width {
+        self.effects.may_fault = true;
+        offset
+    }
+    fn stack_pointer(&mut self, offset: Width) -> Width {
+        offset
+    }
+    // Nothing that translated code could see: CS is flat there.
+    fn code_target(&mut self, _: Width) {}
     fn load(&mut self, w: Width, _: Width) -> Width {
         self.memory(false);
         w
@@ -209,6 +222,9 @@ impl Emit for Trace<'_> {
         self.memory(true);
     }
     fn probe_write(&mut self, _: Width, _: u32) {
+        self.effects.may_fault = true;
+    }
+    fn check_aligned(&mut self, _: Width, _: u32) {
         self.effects.may_fault = true;
     }
     fn atomic(&mut self, _: AtomicOp, _: Width, v: Width) -> Width {

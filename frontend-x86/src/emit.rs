@@ -11,7 +11,7 @@
 //! - Integers know their width; operands of a binary operation have equal width, and results have it too.
 //! - Addresses are 32-bit linear addresses (segment base already added).
 
-use crate::decode::Insn;
+use crate::decode::{Insn, MemoryAccess};
 use crate::engine::Exception;
 use crate::flags::{Cond, Flag, FlagRule};
 use crate::helper_table::{Helper, VecHelper};
@@ -251,6 +251,8 @@ pub enum Flow<I, B> {
     Call(Target<I>),
     /// A return to this EIP; the stack has been popped.
     Return(I),
+    /// A jump to this EIP in the code segment that was just loaded: as for `EndBlock`, nothing known holds any more.
+    Far(I),
     /// The next instruction in order, but nothing known at translation time about segments, modes or code holds any
     /// more: a block ends here.
     EndBlock,
@@ -356,12 +358,24 @@ pub trait Emit {
     // ---- memory
     /// The linear address of an operand. Arithmetic wraps at the address size, then the segment base is added.
     fn address(&mut self, a: &Address) -> Self::Int;
+    /// The linear address of `len` bytes at an offset (32 bits) of a segment. Faults where the segment does not allow that
+    /// access.
+    fn in_segment(&mut self, s: Segment, offset: Self::Int, len: u32, access: MemoryAccess) -> Self::Int;
+    /// Likewise on the stack: the offset is taken modulo 2¹⁶ where the stack segment has 16 bits.
+    fn stack(&mut self, offset: Self::Int, len: u32, access: MemoryAccess) -> Self::Int;
+    /// What ESP becomes when it is set to this offset (32 bits): where the stack segment has 16 bits, ESP's upper half stays.
+    fn stack_pointer(&mut self, offset: Self::Int) -> Self::Int;
+    /// Faults where CS does not cover the offset (32 bits) that control is about to go to.
+    fn code_target(&mut self, offset: Self::Int);
     /// Loads `w` bytes.
     fn load(&mut self, w: Width, addr: Self::Int) -> Self::Int;
     /// Stores a value at its width.
     fn store(&mut self, addr: Self::Int, v: Self::Int);
     /// Faults where a store of `len` bytes would fault; changes nothing.
     fn probe_write(&mut self, addr: Self::Int, len: u32);
+    /// #AC where EFLAGS.AC is set and the address is no multiple of `bytes` (a power of two). Accesses of integers
+    /// and vectors, and probes of up to 8 bytes, check it themselves.
+    fn check_aligned(&mut self, addr: Self::Int, bytes: u32);
     /// Atomically `*addr = *addr op v`, sequentially consistent; the old value.
     fn atomic(&mut self, op: AtomicOp, addr: Self::Int, v: Self::Int) -> Self::Int;
     /// Atomic compare-exchange at the width of `expected` (up to 64 bits); the old value. Faults as a write in any case.

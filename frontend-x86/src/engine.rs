@@ -5,7 +5,7 @@
 
 use crate::decode::MemoryAccess;
 use crate::memory::{Access, Fault, GuestAddr};
-use crate::state::CpuState;
+use crate::state::{CpuState, Segment};
 use core::sync::atomic::AtomicU32;
 
 /// An exception of the processor, by the manual's names. SDM vol. 3A, chapter 6.
@@ -53,6 +53,12 @@ impl Exception {
             }
             other => other,
         }
+    }
+
+    /// The fault of an access that a segment does not allow. SDM vol. 3A, 5.3.
+    #[must_use]
+    pub const fn outside(s: Segment) -> Self {
+        if matches!(s, Segment::Ss) { Self::StackFault(0) } else { Self::GeneralProtection(0) }
     }
 
     /// Whether EIP is behind the instruction when it is raised.

@@ -38,6 +38,8 @@ macro_rules! for_each_helper {
             LoadMxcsr => Fpu, $crate::semantics::sse::load_mxcsr_helper;
             StoreMxcsr => Fpu, $crate::semantics::sse::store_mxcsr_helper;
             CheckCodeSelector => Fpu, $crate::semantics::segment::check_code_helper;
+            LoadCodeSegment => Whole, $crate::semantics::segment::load_code_helper;
+            LdtSelector => Fpu, $crate::semantics::system::ldt_selector_helper;
             AccessRights => Fpu, $crate::semantics::segment::access_rights_helper;
             SegmentLimit => Fpu, $crate::semantics::segment::segment_limit_helper;
             VerifyRead => Fpu, $crate::semantics::segment::verify_read_helper;

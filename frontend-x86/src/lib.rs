@@ -11,6 +11,7 @@
 
 pub mod cpuid;
 pub mod decode;
+pub mod descriptor;
 pub mod effects;
 pub mod emit;
 pub mod engine;

@@ -152,7 +152,7 @@ pub fn effective<E: Emit>(e: &mut E, a: &Address) -> E::Int {
 pub fn linear_address<E: Emit>(e: &mut E, a: &Address) -> E::Int {
     let offset = effective(e, a);
     match a.segment {
-        // Linux gives every program flat CS, DS, ES and SS; loading anything else there is refused (semantics/segment.rs).
+        // Translated code runs only while these are flat.
         Segment::Cs | Segment::Ds | Segment::Es | Segment::Ss => offset,
         Segment::Fs | Segment::Gs => {
             let base = e.segment_base(a.segment);
@@ -161,8 +161,9 @@ pub fn linear_address<E: Emit>(e: &mut E, a: &Address) -> E::Int {
     }
 }
 
-/// The linear address of the memory operand with `extra` (32 bits) added to its offset, for XLAT and the bit strings.
-pub fn linear_plus<E: Emit>(e: &mut E, i: &Insn, extra: E::Int) -> E::Int {
+/// The linear address of `w` bytes of the memory operand with `extra` (32 bits) added to its offset, for XLAT and the bit
+/// strings.
+pub fn linear_plus<E: Emit>(e: &mut E, i: &Insn, w: Width, extra: E::Int) -> E::Int {
     let a = &i.address();
     refuse_code_write(e, i, a);
     let offset = effective(e, a);
@@ -171,8 +172,18 @@ pub fn linear_plus<E: Emit>(e: &mut E, i: &Insn, extra: E::Int) -> E::Int {
         let low = e.zext(Width::B16, offset);
         offset = e.zext(Width::B32, low);
     }
-    let start = e.address(&Address { base: None, index: None, displacement: 0, ..*a });
-    e.add(start, offset)
+    let access = i.memory_access().unwrap_or(MemoryAccess::Read);
+    e.in_segment(a.segment, offset, w.bytes(), access)
+}
+
+/// The linear address of `w` bytes of the memory operand, `from` bytes into it: for operands of several parts, which the
+/// processor checks one by one.
+pub fn linear_part<E: Emit>(e: &mut E, i: &Insn, from: u32, w: Width) -> E::Int {
+    let a = &i.address();
+    let offset = effective(e, a);
+    let from = e.imm(Width::B32, u64::from(from));
+    let offset = e.add(offset, from);
+    e.in_segment(a.segment, offset, w.bytes(), MemoryAccess::Read)
 }
 
 /// Operand `n` as a register, if it is one.

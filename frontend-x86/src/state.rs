@@ -3,8 +3,10 @@
 //! `CpuState` is `repr(C)`; the offsets that generated code relies on are asserted below. At every exit of an engine it
 //! is exact. The six arithmetic flags are held as [`LazyFlags`].
 
+use crate::descriptor::Ldt;
 use crate::flags::LazyFlags;
 use core::sync::atomic::AtomicU32;
+use std::sync::Arc;
 
 /// A 32-bit general register, in encoding order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -57,30 +59,6 @@ pub struct SegmentState {
     pub selector: u16,
     /// Access rights: bits 40–47 and 52–55 of the descriptor (as LAR gives them, shifted right by 8).
     pub rights: u16,
-}
-
-impl SegmentState {
-    /// Whether an access whose last byte has this offset is within the limit. A null selector covers nothing.
-    #[must_use]
-    pub const fn covers(&self, last: u64) -> bool {
-        self.rights != 0 && last <= self.limit as u64
-    }
-
-    /// Whether its descriptor is of data that can be written.
-    #[inline]
-    #[must_use]
-    pub const fn is_writable(&self) -> bool {
-        const CODE: u16 = 1 << 3;
-        const WRITABLE: u16 = 1 << 1;
-        self.rights & (CODE | WRITABLE) == WRITABLE
-    }
-
-    /// Whether every access through it is allowed, as through the segments that Linux gives a program.
-    #[inline]
-    #[must_use]
-    pub const fn is_unlimited_data(&self) -> bool {
-        self.limit == u32::MAX && self.is_writable()
-    }
 }
 
 /// The x87 unit. Registers are held by physical number; ST(i) is `regs[(top + i) & 7]`.
@@ -136,6 +114,9 @@ pub const USER_CS: u16 = 0x23;
 /// The user data and stack selector.
 pub const USER_DS: u16 = 0x2b;
 
+const FLAT_CODE: SegmentState = SegmentState { base: 0, limit: u32::MAX, selector: USER_CS, rights: 0xc0fb };
+const FLAT_DATA: SegmentState = SegmentState { base: 0, limit: u32::MAX, selector: USER_DS, rights: 0xc0f3 };
+
 /// The state of one guest processor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[repr(C, align(64))]
@@ -156,6 +137,8 @@ pub struct CpuState {
     pub segments: [SegmentState; 6],
     /// Raw 8-byte descriptors of GDT entries [`FIRST_TLS_ENTRY`]…
     pub tls: [u64; TLS_ENTRIES],
+    /// The local descriptor table, which all threads of a process share; `None` where nobody can fill it.
+    pub ldt: Option<Arc<Ldt>>,
     /// XMM0–XMM7.
     pub xmm: [u128; 8],
     /// The x87 unit and, aliased on it, MMX.
@@ -187,8 +170,6 @@ pub mod eflags {
 impl Default for CpuState {
     /// As Linux starts a 32-bit program on a 64-bit kernel: flat segments, everything else zero.
     fn default() -> Self {
-        let flat = |selector, rights| SegmentState { base: 0, limit: u32::MAX, selector, rights };
-        let null = SegmentState::default();
         Self {
             gpr: [0; 8],
             eip: 0,
@@ -196,15 +177,9 @@ impl Default for CpuState {
             eflags: eflags::FIXED | eflags::IF,
             mxcsr: 0x1f80,
             scratch: [0; 8],
-            segments: [
-                flat(USER_DS, 0xc0f3),
-                flat(USER_CS, 0xc0fb),
-                flat(USER_DS, 0xc0f3),
-                flat(USER_DS, 0xc0f3),
-                null,
-                null,
-            ],
+            segments: [FLAT_DATA, FLAT_CODE, FLAT_DATA, FLAT_DATA, SegmentState::NULL, SegmentState::NULL],
             tls: [0; TLS_ENTRIES],
+            ldt: None,
             xmm: [0; 8],
             x87: X87State::default(),
             cpuid: crate::cpuid::Profile::default(),
@@ -213,14 +188,21 @@ impl Default for CpuState {
 }
 
 impl CpuState {
-    /// Whether DS and ES are as Linux starts a program: base 0, no limit. Where they are not (a null or thread-local
-    /// selector was loaded), code that adds no base for them would be wrong.
+    /// Whether CS, SS, DS and ES are as Linux starts a program: base 0, no limit, 32 bits wide. Where they are not, code
+    /// that adds no base for them and checks no limit would be wrong.
     #[must_use]
-    pub fn data_segments_are_flat(&self) -> bool {
-        [Segment::Ds, Segment::Es].iter().all(|&s| {
-            let segment = &self.segments[s as usize];
-            segment.base == 0 && segment.is_unlimited_data()
-        })
+    pub fn segments_are_flat(&self) -> bool {
+        let data = [Segment::Ds, Segment::Es, Segment::Ss];
+        self.segments[Segment::Cs as usize].is_flat_code()
+            && data.iter().all(|&s| self.segments[s as usize].is_flat_data())
+    }
+
+    /// Makes CS, SS, DS and ES as Linux starts a program.
+    pub fn set_flat_segments(&mut self) {
+        self.segments[Segment::Cs as usize] = FLAT_CODE;
+        for s in [Segment::Ss, Segment::Ds, Segment::Es] {
+            self.segments[s as usize] = FLAT_DATA;
+        }
     }
 
     /// EFLAGS as PUSHF would show it.

@@ -76,8 +76,8 @@ impl<M: GuestMemory> Jit<M> {
                 thread.leave.store(0, Ordering::SeqCst);
                 thread.space = Arc::clone(&self.gate.lock().space);
             }
-            // Traps after each instruction, alignment checks and segments with limits are the interpreter's.
-            let special = cpu.eflags & (eflags::TF | eflags::AC) != 0 || !cpu.data_segments_are_flat();
+            // Traps after each instruction, alignment checks and segments that are not flat are the interpreter's.
+            let special = cpu.eflags & (eflags::TF | eflags::AC) != 0 || !cpu.segments_are_flat();
             let step = if special {
                 self.interpret_one(cpu)
             } else if let Some(window) = window {

@@ -98,7 +98,7 @@ pub(crate) fn fetch<M: GuestMemory>(
 
 /// Whether a block ends behind an instruction, and where it may go by direct branches.
 fn direct_successors(insn: &Insn, effects: &Effects) -> Option<Vec<u32>> {
-    if insn.gate().is_some() {
+    if insn.gate().is_some() || insn.raw().is_jmp_far() {
         return Some(Vec::new());
     }
     match insn.raw().flow_control() {

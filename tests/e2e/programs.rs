@@ -103,6 +103,7 @@ pub(crate) const CASES: &[Case] = &[
     case("floats"),
     with("floats_sse2", "floats_sse2", &[]),
     case("tls"),
+    case("ldt"),
     case("memory"),
     case("code_changes"),
     case("fork_wait"),

@@ -6,20 +6,18 @@ use crate::case::{Case, Outcome, State, Stop};
 use crate::compare::instructions;
 use crate::layout::{WINDOWS, window_at};
 use frontend_x86::table::MNEMONICS;
-use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
 use std::collections::BTreeMap;
 
 /// An explanation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Reason {
-    /// #AC.
-    AlignmentCheck,
     /// A far transfer's faults.
     FarOrder,
-    /// An access across the end of the address space.
+    /// The 64-bit code segment.
+    LongMode,
+    /// Images across the end of a segment.
     SegmentEnd,
-    /// A stack segment that is not flat.
-    StackSegment,
     /// INT1 under a hypervisor.
     Int1,
     /// UD0 and UD1 at a page's end.
@@ -28,8 +26,6 @@ pub enum Reason {
     LoopPrefix,
     /// System instructions that the kernel emulates.
     Umip,
-    /// POPA that faults half way.
-    PartialPopa,
     /// Very many iterations.
     Patience,
     /// Transcendental functions.
@@ -52,16 +48,14 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 18] = [
-        Self::AlignmentCheck,
+    pub const ALL: [Self; 16] = [
         Self::FarOrder,
+        Self::LongMode,
         Self::SegmentEnd,
-        Self::StackSegment,
         Self::Int1,
         Self::UdLength,
         Self::LoopPrefix,
         Self::Umip,
-        Self::PartialPopa,
         Self::Patience,
         Self::Transcendental,
         Self::Approximation,
@@ -77,18 +71,15 @@ impl Reason {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
-            Self::AlignmentCheck => {
-                "the manual leaves open which accesses of multi-part and system instructions check alignment, and before which other fault"
-            }
             Self::FarOrder => {
-                "a far transfer that faults in several ways: the manual gives no order between the stack's page fault and the \
-                 selector's #GP"
+                "a far transfer that faults in several ways: the manual gives no order between the stack's faults and \
+                 the selector's; this hardware looks at the stack behind RETF's immediate as well"
+            }
+            Self::LongMode => {
+                "a far transfer to the 64-bit code segment (selector 0x33): #GP here, 64-bit code on the processor"
             }
             Self::SegmentEnd => {
-                "an access that runs over offset 0xffffffff: a segment limit violation on the processor, a wrapped access here"
-            }
-            Self::StackSegment => {
-                "SS and far transfers accept only the flat segments that Linux gives a program; a code selector in DS or ES does not forbid writes"
+                "an image (FNSTENV, FNSAVE, FXSAVE …) that runs over the end of its segment: which of its parts faults first is open"
             }
             Self::UdLength => {
                 "UD0 and UD1 have a ModRM byte by the SDM, none by the APM: whether it is fetched differs"
@@ -99,9 +90,6 @@ impl Reason {
             Self::Umip => {
                 "SGDT SIDT SLDT SMSW STR are emulated by the kernel where the processor has UMIP: its page faults say \"not present\", \
                  and it makes no single-step trap"
-            }
-            Self::PartialPopa => {
-                "POPA that faults at a page's edge has changed no register here; this hardware has loaded some"
             }
             Self::Patience => "a loop of more than 200,000 steps is not followed to its end",
             Self::Transcendental => "within 1 ulp of the processor; C1 then says which way that was rounded",
@@ -226,37 +214,19 @@ fn mask_only(want: &Outcome, got: &Outcome) -> bool {
     want.stop == got.stop && want.state == rest && a.keys().chain(b.keys()).all(open)
 }
 
-/// The offset of an explicit memory operand.
-fn offset(i: &Instruction, s: &State) -> u32 {
-    let value = |r: Register| {
-        let full = s.gpr[r.full_register32().number() & 7];
-        if r == Register::None {
-            0
-        } else if r.size() == 2 {
-            full & 0xffff
-        } else {
-            full
-        }
-    };
-    let sum = value(i.memory_base())
-        .wrapping_add(value(i.memory_index()).wrapping_mul(i.memory_index_scale()))
-        .wrapping_add(i.memory_displacement32());
-    let wide = i.memory_base().size() == 4 || i.memory_index().size() == 4 || i.memory_displ_size() == 4;
-    if wide { sum } else { sum & 0xffff }
-}
-
 /// The explanation of a difference between the processor and a machine, if it is one of those allowed.
 #[must_use]
 pub fn explain(case: &Case, want: &Outcome, got: &Outcome) -> Option<Reason> {
     let (w, g) = (vector(want.stop), vector(got.stop));
-    let at_fault = decode_at(case, want.state.eip);
+    let at_fault = decode_at(case, want.state.selectors[1], want.state.eip);
     let same_place = want.state.eip == got.state.eip;
-    let selector_fault = |v: Option<u8>| matches!(v, Some(11..=14));
-    if w == Some(17) || g == Some(17) {
-        return Some(Reason::AlignmentCheck);
-    }
+    let selector_fault = |v: Option<u8>| matches!(v, Some(11..=14 | 17));
     if w == Some(1) && at_fault.as_ref().is_some_and(|i| i.mnemonic() == Mnemonic::Int1) {
         return Some(Reason::Int1);
+    }
+    if matches!(got.stop, Stop::Exception { vector: 13, error: 0x30, .. }) && want.state.selectors[1] == 0x33
+    {
+        return Some(Reason::LongMode);
     }
     if same_place && selector_fault(w) && selector_fault(g) && at_fault.as_ref().is_some_and(is_far) {
         return Some(Reason::FarOrder);
@@ -276,7 +246,8 @@ pub fn explain(case: &Case, want: &Outcome, got: &Outcome) -> Option<Reason> {
     if w == Some(14) && g == Some(6) && same_place && fetches(want.stop) {
         return Some(Reason::InvalidTail);
     }
-    let image = |i: &Instruction| i.memory_size().size() > 16;
+    // FNSTENV's has 14 bytes in its 16-bit form.
+    let image = |i: &Instruction| i.memory_size().size() == 14 || i.memory_size().size() > 16;
     if w == Some(14) && g == Some(14) && same_place && at_fault.as_ref().is_some_and(image) {
         return Some(Reason::ImagePages);
     }
@@ -307,80 +278,53 @@ pub fn explain(case: &Case, want: &Outcome, got: &Outcome) -> Option<Reason> {
     if instructions(case).any(|i| i.mnemonic() == Mnemonic::Fxsave) && mask_only(want, got) {
         return Some(Reason::MxcsrMask);
     }
-    // With a segment override the kernel's own reckoning of the address can go wrong in this 64-bit worker.
+    // With a segment override, or segments of its own, the kernel's reckoning of the address goes wrong at times.
     let emulated = |i: &Instruction| {
         use Mnemonic::{Sgdt, Sidt, Sldt, Smsw, Str};
         matches!(i.mnemonic(), Sgdt | Sidt | Sldt | Smsw | Str)
     };
-    let stepped = g == Some(1) && case.state.eflags & 0x100 != 0;
-    if at_fault.as_ref().is_some_and(emulated) && same_place && w == Some(14) && g == Some(14)
+    let stepped = g == Some(1);
+    let special = want.state.selectors.iter().any(|&s| crate::descriptors::named(s).is_some());
+    if at_fault.as_ref().is_some_and(emulated) && same_place && w == Some(14) && matches!(g, Some(12..=14))
         || stepped && instructions(case).any(|i| emulated(&i))
-        || instructions(case).any(|i| emulated(&i) && i.has_segment_prefix())
+        || instructions(case).any(|i| emulated(&i) && (special || i.has_segment_prefix()))
     {
         return Some(Reason::Umip);
     }
-    if g == Some(6) && !in_table(case, got.state.eip) {
+    if g == Some(6) && !in_table(case, got.state.selectors[1], got.state.eip) {
         return Some(Reason::NotYet);
     }
-    if matches!(w, Some(12 | 13)) {
-        let wraps = |i: &Instruction| {
-            let size = (i.memory_size().size() as u64).max(1);
-            i.op_kinds().any(|k| k == OpKind::Memory) && u64::from(offset(i, &want.state)) + size > 1 << 32
-        };
-        let wrapped = |address: u32| !(0x200..=0xffff_ff00).contains(&address);
-        let implicit = matches!(got.stop, Stop::Exception { vector: 14, address, .. } if wrapped(address));
-        if implicit && same_place || at_fault.as_ref().is_some_and(wraps) {
-            return Some(Reason::SegmentEnd);
-        }
-        if w == Some(13) && [0, 3, 4, 5].iter().any(|&s| want.state.selectors[s] >> 3 == 4) {
-            return Some(Reason::StackSegment);
-        }
-    }
-    // An image of several parts of which the first is not mapped and the last runs over the end.
-    if w == Some(14)
-        && matches!(g, Some(12 | 13))
-        && matches!(want.stop, Stop::Exception { address, .. } if address > 0xffff_fe00)
+    if matches!((w, g), (Some(12..=14), Some(12..=14))) && same_place && at_fault.as_ref().is_some_and(image)
     {
         return Some(Reason::SegmentEnd);
     }
     if w == Some(13) && g == Some(6) && same_place && case.code.len() >= 15 {
         return Some(Reason::InvalidTail);
     }
-    let popa = |i: &Instruction| matches!(i.mnemonic(), Mnemonic::Popa | Mnemonic::Popad);
-    if w == Some(14) && want.stop == got.stop && at_fault.as_ref().is_some_and(popa) {
-        return Some(Reason::PartialPopa);
-    }
     // The processor, the interpreter and translated code get different distances in the time they are given.
     if got.stop == Stop::Hang || want.stop == Stop::Hang {
         return Some(Reason::Patience);
     }
-    let refuses = matches!(got.stop, Stop::Exception { vector: 13, error: 0x30 | 0x60, .. });
-    if refuses && (want.state.selectors[2] >> 3 == 12 || matches!(want.state.selectors[1] >> 3, 6 | 12)) {
-        return Some(Reason::StackSegment);
-    }
-    // Some hypervisors report the 32-bit selector after a far jump into the 64-bit segment.
-    let wide = matches!(got.stop, Stop::Exception { vector: 13, error: 0x30, .. });
-    if wide && !same_place && decode_at(case, got.state.eip).as_ref().is_some_and(is_far) {
-        return Some(Reason::StackSegment);
-    }
     None
 }
 
-/// The instruction at `eip`, as far as the case's initial memory tells.
-fn decode_at(case: &Case, eip: u32) -> Option<Instruction> {
+/// The instruction at `eip` of a code segment, as far as the case's initial memory tells.
+fn decode_at(case: &Case, cs: u16, eip: u32) -> Option<Instruction> {
     let byte = |at: u32| {
         let placed =
             case.contents().filter_map(|(from, b)| b.get(at.wrapping_sub(from) as usize).copied()).last();
         placed.or_else(|| window_at(at).map(|w| WINDOWS[w].fill()))
     };
-    let bytes: Vec<u8> = (0..15).map_while(|n| byte(eip.wrapping_add(n))).collect();
-    let i = Decoder::with_ip(32, &bytes, u64::from(eip), DecoderOptions::NONE).decode();
+    let (base, bits) = crate::descriptors::named(cs)
+        .map_or((0, 32), |d| (d.base, if d.flags & crate::descriptors::BIG == 0 { 16 } else { 32 }));
+    let bytes: Vec<u8> = (0..15).map_while(|n| byte(base.wrapping_add(eip).wrapping_add(n))).collect();
+    let i = Decoder::with_ip(bits, &bytes, u64::from(eip), DecoderOptions::NONE).decode();
     (!i.is_invalid()).then_some(i)
 }
 
 /// Whether the instruction at `eip`, if it is one, has a row in the table.
-fn in_table(case: &Case, eip: u32) -> bool {
-    decode_at(case, eip).is_none_or(|i| {
+fn in_table(case: &Case, cs: u16, eip: u32) -> bool {
+    decode_at(case, cs, eip).is_none_or(|i| {
         !crate::generate::absent(i.code()) && MNEMONICS.iter().any(|(m, _)| *m == i.mnemonic())
     })
 }

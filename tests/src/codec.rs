@@ -93,9 +93,13 @@ impl Reader<'_> {
     }
 }
 
+/// Number of fields of a state. CS is the last: the first recordings have no far transfer that changed it.
+const FIELDS: usize = 39;
+const CS: usize = 38;
+
 /// The fields of a state as (size in bytes, value), in a fixed order of at most 64.
-const SIZES: [usize; 38] = {
-    let mut s = [4; 38];
+const SIZES: [usize; FIELDS] = {
+    let mut s = [4; FIELDS];
     let mut i = 10;
     while i < 15 {
         s[i] = 2; // selectors but CS
@@ -117,11 +121,12 @@ const SIZES: [usize; 38] = {
         s[i] = 10; // ST
         i += 1;
     }
+    s[CS] = 2;
     s
 };
 
-fn fields(s: &State) -> [u128; 38] {
-    let mut f = [0; 38];
+fn fields(s: &State) -> [u128; FIELDS] {
+    let mut f = [0; FIELDS];
     for (to, from) in f.iter_mut().zip(s.gpr) {
         *to = u128::from(from);
     }
@@ -139,10 +144,11 @@ fn fields(s: &State) -> [u128; 38] {
     f[28] = u128::from(s.x87.instruction);
     f[29] = u128::from(s.x87.operand);
     f[30..38].copy_from_slice(&s.x87.st);
+    f[CS] = u128::from(s.selectors[1]);
     f
 }
 
-fn from_fields(f: &[u128; 38], cs: u16) -> State {
+fn from_fields(f: &[u128; FIELDS]) -> State {
     let mut gpr = [0; 8];
     for (to, from) in gpr.iter_mut().zip(f) {
         *to = *from as u32;
@@ -156,7 +162,7 @@ fn from_fields(f: &[u128; 38], cs: u16) -> State {
         gpr,
         eip: f[8] as u32,
         eflags: f[9] as u32,
-        selectors: [sel(10), cs, sel(11), sel(12), sel(13), sel(14)],
+        selectors: [sel(10), sel(CS), sel(11), sel(12), sel(13), sel(14)],
         mxcsr: f[15] as u32,
         xmm,
         x87: X87 {
@@ -173,9 +179,9 @@ fn from_fields(f: &[u128; 38], cs: u16) -> State {
 
 fn put_state(w: &mut Writer, s: &State, base: &State) {
     let (f, b) = (fields(s), fields(base));
-    let mask = (0..38).filter(|&i| f[i] != b[i]).fold(0u64, |m, i| m | 1 << i);
+    let mask = (0..FIELDS).filter(|&i| f[i] != b[i]).fold(0u64, |m, i| m | 1 << i);
     w.number(mask);
-    for i in (0..38).filter(|&i| f[i] != b[i]) {
+    for i in (0..FIELDS).filter(|&i| f[i] != b[i]) {
         w.fixed(f[i], SIZES[i]);
     }
 }
@@ -183,13 +189,13 @@ fn put_state(w: &mut Writer, s: &State, base: &State) {
 fn get_state(r: &mut Reader<'_>, base: &State) -> Result<State> {
     let mut f = fields(base);
     let mask = r.number()?;
-    if mask >> 38 != 0 {
+    if mask >> FIELDS != 0 {
         return Err(Malformed);
     }
-    for i in (0..38).filter(|&i| mask >> i & 1 != 0) {
+    for i in (0..FIELDS).filter(|&i| mask >> i & 1 != 0) {
         f[i] = r.fixed(SIZES[i])?;
     }
-    Ok(from_fields(&f, base.selectors[1]))
+    Ok(from_fields(&f))
 }
 
 fn put_patches(w: &mut Writer, list: &[Patch]) {

@@ -17,6 +17,7 @@ pub mod codec;
 pub mod compare;
 pub mod conformance;
 mod coverage;
+pub mod descriptors;
 pub mod findings;
 pub mod fuzz;
 pub mod generate;

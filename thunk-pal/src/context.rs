@@ -2,6 +2,7 @@
 //!
 //! The floating-point part is the FXSAVE image in its 32-bit form. SDM vol. 1, 10.5.1.
 
+use frontend_x86::engine::Exception;
 use frontend_x86::semantics::segment;
 use frontend_x86::state::{CpuState, Segment};
 use pal_abi::layout::{ContextI386, Layout};
@@ -31,9 +32,12 @@ pub(crate) fn save(cpu: &CpuState, mode: u32, with_fp: bool) -> ContextI386 {
     context
 }
 
-/// Takes over an edited context. What a user program cannot set stays as it was: the fixed bits of EFLAGS, flat
-/// code, data and stack segments, and selectors that name no descriptor become null.
-pub(crate) fn restore(cpu: &mut CpuState, context: &ContextI386) {
+/// Takes over an edited context. What a user program cannot set stays as it was: the fixed bits of EFLAGS. The segment
+/// registers are loaded from their descriptors as they are now, which is how a changed descriptor comes into force.
+///
+/// # Errors
+/// What the kernel's return to the program would raise: CS or SS cannot be loaded.
+pub(crate) fn restore(cpu: &mut CpuState, context: &ContextI386) -> Result<(), Exception> {
     cpu.gpr = context.gpr;
     cpu.eip = context.eip;
     let user = frontend_x86::flags::ARITHMETIC
@@ -43,21 +47,10 @@ pub(crate) fn restore(cpu: &mut CpuState, context: &ContextI386) {
         | frontend_x86::state::eflags::AC
         | frontend_x86::state::eflags::ID;
     cpu.set_eflags_image(context.eflags & user);
-    for (which, selector) in Segment::ALL.into_iter().zip(context.selectors) {
-        if matches!(which, Segment::Cs | Segment::Ss) {
-            continue;
-        }
-        let selector = selector as u16;
-        let load = |cpu: &mut CpuState, selector: u16| {
-            segment::load_helper(cpu, &[which as u64, selector.into(), 0, 0])
-        };
-        if load(cpu, selector) != 0 {
-            load(cpu, 0);
-        }
-    }
     if context.header.has_fp == 1 {
         fxrstor(cpu, &context.fxsave);
     }
+    segment::return_to_user(cpu, context.selectors.map(|selector| selector as u16))
 }
 
 fn fxsave(cpu: &CpuState) -> [u8; 512] {

@@ -1,13 +1,14 @@
 //! The layer as a process singleton: what it was given from below and what it made of it.
 
 use crate::window::{CodeListener, Window};
+use frontend_x86::descriptor::Ldt;
 use frontend_x86::engine::Engine;
 use pal_abi::Pal;
 use pal_abi::{
     CloningTable, Exception, FamilyTable, Handle, HandlePassingTable, NodesTable, PalTable, WordWaitTable,
 };
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// The optional groups that the layer below offers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,6 +38,8 @@ pub(crate) struct Layer {
     pub(crate) options: Options,
     /// Guest address of the guest's own upcall slot.
     pub(crate) upcall_slot: u32,
+    /// The guest's local descriptor table.
+    pub(crate) ldt: Arc<Ldt>,
     /// Guest threads that have begun and not ended.
     pub(crate) threads: AtomicU32,
 }

@@ -4,8 +4,9 @@ use crate::kinds::{Frame, GuestDatum, Thunk};
 use crate::layer::{Layer, NO_HANDLE};
 use crate::serve::interruptible;
 use crate::thread::{Thread, UpcallStack};
+use frontend_x86::descriptor::LDT_ENTRIES;
 use frontend_x86::memory::{GuestAddr, GuestMemory};
-use frontend_x86::state::{FIRST_TLS_ENTRY, TLS_ENTRIES};
+use frontend_x86::state::FIRST_TLS_ENTRY;
 use pal_abi::arg::Out;
 use pal_abi::flags::tls;
 use pal_abi::kind::{self, KindInfo, Uptr};
@@ -57,7 +58,7 @@ pub(crate) fn serve(
         }
         "ThreadCreate" => create_thread(layer, frame),
         "ThreadExit" => return Some(exit_thread(layer, frame)),
-        "ThreadSetTlsBase" => set_tls(thread, frame),
+        "ThreadSetTlsBase" => set_tls(layer, thread, frame),
         "ProcessCreate" => create_process(layer, frame),
         "ProcessClone" => clone_process(layer, thread, frame),
         "WaitOnWord" => wait_on_word(layer, thread, frame),
@@ -173,7 +174,7 @@ fn create_thread(layer: &'static Layer, frame: &Frame<'_>) -> PalResult {
 
 /// Runs a guest thread on the host thread that was made for it.
 pub(crate) fn thread_main(layer: &'static Layer, start: ThreadStart) {
-    let thread = Thread::new(start.upcalls);
+    let thread = Thread::new(layer, start.upcalls);
     let window = layer.window;
     // LibOsThreadStart(start, param), with a return address that faults.
     let mut table = pal_abi::layout::UpcallTable::ZERO;
@@ -205,14 +206,17 @@ fn exit_thread(layer: &Layer, frame: &Frame<'_>) -> Served {
     Served::End
 }
 
-fn set_tls(thread: &mut Thread, frame: &Frame<'_>) -> PalResult {
+/// An entry of the GDT is the thread's, one of the LDT the process's.
+fn set_tls(layer: &Layer, thread: &mut Thread, frame: &Frame<'_>) -> PalResult {
     let (which, at) = (frame.slot(0), frame.slot(1));
-    let index =
-        which.checked_sub(tls::GDT + u32::from(FIRST_TLS_ENTRY)).ok_or(PalError::NotSupported)? as usize;
-    if index >= TLS_ENTRIES {
-        return Err(PalError::NotSupported);
+    let descriptor = || frame.window.load64(GuestAddr(at)).map_err(|_| PalError::Fault);
+    if let Some(index) = which.checked_sub(tls::LDT).filter(|&n| (n as usize) < LDT_ENTRIES) {
+        layer.ldt.set(index as usize, descriptor()?);
+        return Ok(Status::Ok);
     }
-    thread.cpu.tls[index] = frame.window.load64(GuestAddr(at)).map_err(|_| PalError::Fault)?;
+    let index = which.checked_sub(tls::GDT + u32::from(FIRST_TLS_ENTRY)).map(|n| n as usize);
+    let entry = index.and_then(|n| thread.cpu.tls.get_mut(n)).ok_or(PalError::NotSupported)?;
+    *entry = descriptor()?;
     Ok(Status::Ok)
 }
 

@@ -234,10 +234,11 @@ fn start(
         engine,
         options,
         upcall_slot,
+        ldt: Arc::default(),
         threads: AtomicU32::new(0),
     });
     crate::guest::register(below.upcall_slot, crate::host::upcalls());
-    let thread = Thread::new(UpcallStack { base: UPCALL_BASE, size: STACK });
+    let thread = Thread::new(layer, UpcallStack { base: UPCALL_BASE, size: STACK });
     Ok((layer, thread, image, here))
 }
 

@@ -8,10 +8,10 @@ use crate::context;
 use crate::image::GATE_PAGE;
 use crate::layer::{Layer, describe, print};
 use crate::thread::{SYSTEM_CALL, Thread};
-use frontend_x86::decode::Insn;
 use frontend_x86::engine::Exception as Cpu;
+use frontend_x86::interp;
 use frontend_x86::memory::{Access, FaultKind, GuestAddr, GuestMemory};
-use frontend_x86::state::Gpr;
+use frontend_x86::state::{CpuState, Gpr};
 use pal_abi::flags::{exception, fault, mode};
 use pal_abi::layout::{ContextI386, Exception, Layout, UpcallTable};
 
@@ -24,6 +24,9 @@ const FRAME: u32 = CONTEXT_AT + size_of::<ContextI386>() as u32;
 const DEEPEST: u32 = 256;
 /// Bytes at the top of an upcall stack that belong to the library OS (the thread's `param`).
 const RESERVED_TOP: u32 = 16;
+
+/// The error code of a far transfer to the 64-bit code segment, selector 0x33.
+const LONG_CODE: u32 = 0x30;
 
 /// The ABI's record of an exception of the processor.
 fn record(e: Cpu, libos_mode: bool) -> Exception {
@@ -77,15 +80,19 @@ pub(crate) fn exception(layer: &Layer, thread: &mut Thread, e: Cpu) {
     }
     let record = record(e, thread.mode == mode::LIBOS);
     if layer.options.trace_exceptions && record.code != exception::RAW_SYSCALL {
-        let insn = if e == Cpu::InvalidOpcode { undefined(layer, thread.cpu.eip) } else { String::new() };
-        print(layer.pal, &format!("[{}{insn}]\n", describe(&record, thread.cpu.eip)));
+        let why = match e {
+            Cpu::InvalidOpcode => undefined(layer, thread.cpu),
+            Cpu::GeneralProtection(LONG_CODE) => ": 64-bit code cannot run here".to_owned(),
+            _ => String::new(),
+        };
+        print(layer.pal, &format!("[{}{why}]\n", describe(&record, thread.cpu.eip)));
     }
     dispatch(layer, thread, record);
 }
 
 /// What an undefined instruction would have been: one that is not implemented yet says its name.
-fn undefined(layer: &Layer, eip: u32) -> String {
-    match Insn::fetch(layer.window, eip) {
+fn undefined(layer: &Layer, cpu: &CpuState) -> String {
+    match interp::fetch(cpu, layer.window) {
         Ok(i) if i.gate().is_none() => format!(": {:?} ({:?}) is not implemented", i.mnemonic(), i.code()),
         _ => ": these bytes are no instruction".to_owned(),
     }
@@ -143,6 +150,7 @@ fn dispatch(layer: &Layer, thread: &mut Thread, mut record: Exception) {
     thread.mode = mode::LIBOS;
     thread.cpu.gpr[Gpr::Esp as usize] = lowest;
     thread.cpu.eip = entry;
+    thread.cpu.set_flat_segments();
     // The library OS's code finds the flags as the calling convention wants them.
     thread.cpu.set_eflags_image(0);
 }
@@ -156,7 +164,10 @@ pub(crate) fn resume(layer: &Layer, thread: &mut Thread) {
     {
         layer.fatal(&format!("a dispatch returned without a context ({f:?})"));
     }
-    context::restore(thread.cpu, &context);
+    let returned = context::restore(thread.cpu, &context);
     thread.depth = thread.depth.saturating_sub(1);
     thread.mode = if context.header.mode == mode::APP { mode::APP } else { mode::LIBOS };
+    if let Err(e) = returned {
+        exception(layer, thread, e);
+    }
 }

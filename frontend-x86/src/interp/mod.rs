@@ -7,6 +7,7 @@
 //! A repeated string instruction runs a bounded number of elements; then `step` returns with EIP still at it and its
 //! registers advanced, so that whoever calls can look at the interrupt word between two steps.
 
+mod code;
 mod lanes;
 mod string;
 mod value;
@@ -20,7 +21,7 @@ use crate::decode::{DecodeError, Insn};
 use crate::emit::{Flow, Target};
 use crate::engine::{Exception, Exit};
 use crate::memory::GuestMemory;
-use crate::state::{CpuState, eflags};
+use crate::state::{CpuState, Segment, eflags};
 use crate::table::Meaning;
 use core::sync::atomic::{AtomicU32, Ordering};
 use iced_x86::Register;
@@ -86,9 +87,22 @@ pub fn execute<'a, M: GuestMemory + ?Sized>(
 
 /// Fetches, decodes and executes the instruction at `cpu.eip`.
 pub fn step_at<M: GuestMemory + ?Sized>(cpu: &mut CpuState, memory: &M) -> StepResult {
-    match Insn::fetch(memory, cpu.eip) {
+    match fetch(cpu, memory) {
         Ok(insn) => step(cpu, memory, &insn),
-        Err(error) => StepResult::Exit(Exit::Exception(error.exception())),
+        Err(exception) => StepResult::Exit(Exit::Exception(exception)),
+    }
+}
+
+/// Fetches and decodes the instruction at `cpu.eip`.
+///
+/// # Errors
+/// What executing there raises.
+pub fn fetch<M: GuestMemory + ?Sized>(cpu: &CpuState, memory: &M) -> Result<Insn, Exception> {
+    let cs = &cpu.segments[Segment::Cs as usize];
+    if cs.is_flat_code() {
+        Insn::fetch(memory, cpu.eip).map_err(DecodeError::exception)
+    } else {
+        code::fetch(cs, memory, cpu.eip)
     }
 }
 
@@ -151,16 +165,21 @@ impl<M: GuestMemory + ?Sized> Interp<'_, M> {
             return StepResult::Exit(Exit::Exception(exception));
         }
         let next = self.insn.next_eip();
+        let limit = self.cpu.segments[Segment::Cs as usize].limit;
         let (eip, result) = match flow {
+            Flow::Branch { taken: true, to } if to > limit => {
+                return StepResult::Exit(Exit::Exception(Exception::GeneralProtection(0)));
+            }
             Flow::Next if self.again => (self.insn.eip(), StepResult::Moved),
             Flow::Next | Flow::Branch { taken: false, .. } => (next, StepResult::Next),
             Flow::EndBlock => (next, StepResult::Moved),
             Flow::Branch { taken: true, to }
             | Flow::Jump(Target::Direct(to))
             | Flow::Call(Target::Direct(to)) => (to, StepResult::Moved),
-            Flow::Jump(Target::Indirect(to)) | Flow::Call(Target::Indirect(to)) | Flow::Return(to) => {
-                (to.low32(), StepResult::Moved)
-            }
+            Flow::Jump(Target::Indirect(to))
+            | Flow::Call(Target::Indirect(to))
+            | Flow::Return(to)
+            | Flow::Far(to) => (to.low32(), StepResult::Moved),
             Flow::Gate(number) => (next, StepResult::Exit(Exit::Gate(number))),
             Flow::Raise(exception) => {
                 let eip = if exception.is_trap() { next } else { self.insn.eip() };

@@ -109,11 +109,9 @@ impl<'a, M: GuestMemory + ?Sized> Run<'a, M> {
     /// The linear address of an offset in a segment. SDM vol. 3A, 5.3.
     fn linear(&self, s: Segment, offset: u32) -> Result<GuestAddr, Exception> {
         let segment = &self.cpu.segments[s as usize];
-        let last = u64::from(offset) + u64::from(self.s.width.bytes()) - 1;
         let written = s == Segment::Es && matches!(self.s.op, StringOp::Movs | StringOp::Stos);
-        if !segment.covers(last) || (written && !segment.is_writable()) {
-            let stack = s == Segment::Ss;
-            return Err(if stack { Exception::StackFault(0) } else { Exception::GeneralProtection(0) });
+        if !segment.allows(offset, self.s.width.bytes(), written) {
+            return Err(Exception::outside(s));
         }
         Ok(GuestAddr(segment.base.wrapping_add(offset)))
     }

@@ -10,7 +10,10 @@ use crate::flags::{ARITHMETIC, Cond, Flag, FlagRule, LazyFlags};
 use crate::helper_table::{Helper, VecHelper};
 use crate::memory::{Fault, GuestAddr, GuestMemory};
 use crate::operand::Address;
-use crate::state::{Segment, eflags};
+use crate::state::{Gpr, Segment, eflags};
+
+/// From this offset on an operand may run over the end of a flat segment: the longest, FXSAVE's, has 512 bytes.
+const NEAR_END: u32 = 0xffff_fe00;
 
 impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
     type Int = Value;
@@ -184,15 +187,41 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
         }
         let segment = &self.cpu.segments[a.segment as usize];
         let linear = segment.base.wrapping_add(offset);
-        // Near the top an access may run over the end of the segment.
-        if !segment.is_unlimited_data() || offset >= 0xffff_fff0 {
-            self.check_segment(a.segment, offset);
+        if !segment.is_unlimited_data() || offset >= NEAR_END {
+            self.check_operand(a.segment, offset);
         }
         Value::new(Width::B32, u64::from(linear))
     }
     #[inline]
+    fn in_segment(&mut self, s: Segment, offset: Value, len: u32, access: MemoryAccess) -> Value {
+        let (segment, offset) = (&self.cpu.segments[s as usize], offset.low32());
+        let linear = segment.base.wrapping_add(offset);
+        if !segment.is_unlimited_data() || offset >= NEAR_END {
+            self.check_segment(s, offset, len, access != MemoryAccess::Read);
+        }
+        Value::new(Width::B32, u64::from(linear))
+    }
+    #[inline]
+    fn stack(&mut self, offset: Value, len: u32, access: MemoryAccess) -> Value {
+        let offset = if self.has_16_bit_stack() { offset.with(offset.bits() & 0xffff) } else { offset };
+        self.in_segment(Segment::Ss, offset, len, access)
+    }
+    #[inline]
+    fn stack_pointer(&mut self, offset: Value) -> Value {
+        if self.has_16_bit_stack() {
+            let upper = u64::from(self.cpu.gpr[Gpr::Esp as usize] & 0xffff_0000);
+            return offset.with(upper | offset.bits() & 0xffff);
+        }
+        offset
+    }
+    #[inline]
+    fn code_target(&mut self, offset: Value) {
+        let outside = offset.low32() > self.cpu.segments[Segment::Cs as usize].limit;
+        self.raise_if(outside, Exception::GeneralProtection(0));
+    }
+    #[inline]
     fn load(&mut self, w: Width, addr: Value) -> Value {
-        self.check_alignment(addr, w.bytes());
+        self.check_aligned(addr, w.bytes());
         if !self.live() {
             return Value::new(w, 0);
         }
@@ -209,7 +238,7 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
     }
     #[inline]
     fn store(&mut self, addr: Value, v: Value) {
-        self.check_alignment(addr, v.width().bytes());
+        self.check_aligned(addr, v.width().bytes());
         if !self.live() {
             return;
         }
@@ -223,9 +252,20 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
         self.access(result);
     }
     fn probe_write(&mut self, addr: Value, len: u32) {
+        if len.is_power_of_two() && len <= 8 {
+            self.check_aligned(addr, len);
+        }
         if self.live() {
             let result = self.memory.probe_write(GuestAddr(addr.low32()), len);
             self.access(result);
+        }
+    }
+    /// Linux enables the check for user mode. It comes before #PF.
+    #[inline]
+    fn check_aligned(&mut self, addr: Value, bytes: u32) {
+        if self.cpu.eflags & eflags::AC != 0 {
+            let misaligned = !addr.low32().is_multiple_of(bytes);
+            self.raise_if(misaligned, Exception::Alignment);
         }
     }
     fn atomic(&mut self, op: AtomicOp, addr: Value, v: Value) -> Value {
@@ -249,7 +289,7 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
         old
     }
     fn atomic_cas(&mut self, addr: Value, expected: Value, new: Value) -> Value {
-        self.check_alignment(addr, expected.width().bytes());
+        self.check_aligned(addr, expected.width().bytes());
         if !self.live() {
             return expected;
         }
@@ -344,8 +384,8 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
         }
     }
     fn load_vec(&mut self, addr: Value, aligned: bool) -> u128 {
-        self.raise_if(aligned && !addr.bits().is_multiple_of(16), Exception::GeneralProtection(0));
-        self.check_alignment(addr, 16);
+        self.check_vector(addr, aligned);
+        self.check_aligned(addr, 16);
         if !self.live() {
             return 0;
         }
@@ -353,8 +393,8 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
         self.access(result)
     }
     fn store_vec(&mut self, addr: Value, v: u128, aligned: bool) {
-        self.raise_if(aligned && !addr.bits().is_multiple_of(16), Exception::GeneralProtection(0));
-        self.check_alignment(addr, 16);
+        self.check_vector(addr, aligned);
+        self.check_aligned(addr, 16);
         if self.live() {
             let result = self.memory.store128(GuestAddr(addr.low32()), v);
             self.access(result);
@@ -421,12 +461,15 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
 }
 
 impl<M: GuestMemory + ?Sized> Interp<'_, M> {
-    /// #AC for an access that is not naturally aligned, where AC is set: Linux enables the check. It comes before #PF.
+    /// #GP for a misaligned operand of an instruction that wants it aligned. On this hardware it comes before the #SS of an
+    /// operand outside the stack segment.
     #[inline]
-    fn check_alignment(&mut self, addr: Value, bytes: u32) {
-        if self.cpu.eflags & eflags::AC != 0 {
-            let misaligned = !addr.low32().is_multiple_of(bytes);
-            self.raise_if(misaligned, Exception::Alignment);
+    fn check_vector(&mut self, addr: Value, aligned: bool) {
+        if aligned && !addr.bits().is_multiple_of(16) {
+            if self.pending == Some(Exception::StackFault(0)) {
+                self.pending = None;
+            }
+            self.raise(Exception::GeneralProtection(0));
         }
     }
 
@@ -439,16 +482,25 @@ impl<M: GuestMemory + ?Sized> Interp<'_, M> {
         }
     }
 
-    /// A segment that has a limit, or cannot be written: a null selector allows nothing. SDM vol. 3A, 5.3 and 3.4.5.1.
+    /// Whether the stack segment has 16 bits: its descriptor's B flag is clear. SDM vol. 3A, 3.4.5.
+    #[inline]
+    fn has_16_bit_stack(&self) -> bool {
+        self.cpu.segments[Segment::Ss as usize].is_16_bit()
+    }
+
+    /// The explicit memory operand through a segment that has a limit, or does not allow everything.
     #[cold]
-    fn check_segment(&mut self, s: Segment, offset: u32) {
-        let segment = self.cpu.segments[s as usize];
-        let last = u64::from(offset) + self.insn.access_size().max(1) - 1;
+    fn check_operand(&mut self, s: Segment, offset: u32) {
+        let len = u32::try_from(self.insn.access_size().max(1)).unwrap_or(u32::MAX);
         let writes = self.insn.memory_access().is_some_and(|access| access != MemoryAccess::Read);
-        if !segment.covers(last) || (writes && !segment.is_writable()) {
-            let fault =
-                if s == Segment::Ss { Exception::StackFault(0) } else { Exception::GeneralProtection(0) };
-            self.raise(fault);
+        self.check_segment(s, offset, len, writes);
+    }
+
+    /// SDM vol. 3A, 5.3 and 3.4.5.1.
+    #[cold]
+    fn check_segment(&mut self, s: Segment, offset: u32, len: u32, writes: bool) {
+        if !self.cpu.segments[s as usize].allows(offset, len, writes) {
+            self.raise(Exception::outside(s));
         }
     }
 }

@@ -18,7 +18,7 @@ fn bit_string<E: Emit>(e: &mut E, i: &Insn) -> (Place<E::Int>, E::Int) {
         let log_bytes = e.imm(Width::B8, u64::from(w.bytes().trailing_zeros()));
         let elements = e.sar(offset, log_bits);
         let bytes = e.shl(elements, log_bytes);
-        Place::Mem(linear_plus(e, i, bytes))
+        Place::Mem(linear_plus(e, i, w, bytes))
     } else {
         place(e, i, 0)
     };

@@ -72,6 +72,10 @@ pub fn loop_<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
         }
         _ => more,
     };
+    // Where the code segment does not reach that far, nothing was counted.
+    let (to, nowhere) = (e.imm(Width::B32, u64::from(i.branch_target())), e.imm(Width::B32, 0));
+    let target = e.select(taken, to, nowhere);
+    e.code_target(target);
     e.set_reg(counter, after);
     Flow::Branch { taken, to: i.branch_target() }
 }

@@ -1,16 +1,17 @@
 //! Transfers of control: JMP CALL RET, near and far, IRET, INT n, INT3, INT1, INTO, BOUND.
 //!
-//! A far transfer may only go to the code segment that Linux gives a program: another one faults as a selector does
-//! that names no code segment for user mode. SDM vol. 3A, 5.8.
+//! A far transfer goes to any code segment of 16 or 32 bits that user mode may enter. The 64-bit one that every 64-bit Linux
+//! has (selector 0x33) faults like a selector that names no code segment: there is nothing here that could run it. SDM
+//! vol. 3A, 5.8.
 
-use super::stack::{below, drop_bytes, peek, push_value};
-use crate::decode::Insn;
-use crate::emit::{Emit, Flow, FlowOf, Reg, Target, Width};
+use super::stack::{below, drop_bytes, peek, push_value, set_top};
+use crate::decode::{Insn, MemoryAccess};
+use crate::emit::{Emit, Flow, FlowOf, Target, Width};
 use crate::engine::Exception;
 use crate::flags::Flag;
 use crate::helper_table::Helper;
-use crate::operand::{linear, place, read};
-use crate::state::{Gpr, Segment};
+use crate::operand::{linear_part, place, read};
+use crate::state::Segment;
 use iced_x86::{Code, OpKind};
 
 /// The target of a near JMP or CALL, with the operand's width.
@@ -27,6 +28,15 @@ fn near_target<E: Emit>(e: &mut E, i: &Insn) -> (Target<E::Int>, Width) {
     }
 }
 
+/// Faults where CS does not cover a near target.
+fn check_near<E: Emit>(e: &mut E, to: Target<E::Int>) {
+    let offset = match to {
+        Target::Direct(to) => e.imm(Width::B32, u64::from(to)),
+        Target::Indirect(to) => to,
+    };
+    e.code_target(offset);
+}
+
 /// The address behind the instruction.
 fn return_address<E: Emit>(e: &mut E, i: &Insn, w: Width) -> E::Int {
     e.imm(w, u64::from(i.next_eip()))
@@ -35,10 +45,11 @@ fn return_address<E: Emit>(e: &mut E, i: &Insn, w: Width) -> E::Int {
 /// `JMP`.
 pub fn jmp<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     if let Some((selector, offset, _)) = far_target(e, i) {
-        check_code_selector(e, selector);
-        return Flow::Jump(Target::Indirect(offset));
+        check_far(e, selector, offset, Way::Forward);
+        return enter(e, selector, offset);
     }
     let (to, _) = near_target(e, i);
+    check_near(e, to);
     Flow::Jump(to)
 }
 
@@ -48,6 +59,7 @@ pub fn call<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
         return far_call(e, i, selector, offset, w);
     }
     let (to, w) = near_target(e, i);
+    check_near(e, to);
     let back = return_address(e, i, w);
     push_value(e, back);
     Flow::Call(to)
@@ -73,48 +85,59 @@ fn far_target<E: Emit>(e: &mut E, i: &Insn) -> Option<(E::Int, E::Int, Width)> {
         {
             let w =
                 if matches!(i.code(), Code::Jmp_m1616 | Code::Call_m1616) { Width::B16 } else { Width::B32 };
-            let at = linear(e, i);
-            let (offset, selector) = far_pointer(e, w, at);
+            let (offset, selector) = far_pointer(e, i, w);
             Some((selector, e.zext(Width::B32, offset), w))
         }
         _ => None,
     }
 }
 
-/// Loads an offset and the selector behind it.
-pub(super) fn far_pointer<E: Emit>(e: &mut E, w: Width, at: E::Int) -> (E::Int, E::Int) {
+/// Loads the memory operand: an offset and the selector behind it.
+pub(super) fn far_pointer<E: Emit>(e: &mut E, i: &Insn, w: Width) -> (E::Int, E::Int) {
+    let at = linear_part(e, i, 0, w);
     let offset = e.load(w, at);
-    let size = e.imm(Width::B32, u64::from(w.bytes()));
-    let behind = e.add(at, size);
+    let behind = linear_part(e, i, w.bytes(), Width::B16);
     let selector = e.load(Width::B16, behind);
     (offset, selector)
 }
 
-/// Faults where a selector that a jump or call goes to is not the user's code segment.
-fn check_code_selector<E: Emit>(e: &mut E, selector: E::Int) {
-    let forward = e.imm(Width::B8, 0);
-    let status = e.helper(Helper::CheckCodeSelector, &[selector, forward]);
+/// Which way a far transfer goes: a jump or call takes any RPL, a return needs that of user mode.
+#[derive(Clone, Copy)]
+enum Way {
+    Forward,
+    Back,
+}
+
+/// Faults where a far transfer may not go to this offset of the segment that a selector names.
+fn check_far<E: Emit>(e: &mut E, selector: E::Int, offset: E::Int, way: Way) {
+    let way = e.imm(Width::B8, way as u64);
+    let status = e.helper(Helper::CheckCodeSelector, &[selector, way, offset]);
     e.raise_status(status);
 }
 
-/// Faults where a selector that a return goes to is not the user's code segment.
-fn check_return_selector<E: Emit>(e: &mut E, selector: E::Int) {
-    let back = e.imm(Width::B8, 1);
-    let status = e.helper(Helper::CheckCodeSelector, &[selector, back]);
-    e.raise_status(status);
+/// Loads CS, and goes there.
+fn enter<E: Emit>(e: &mut E, selector: E::Int, offset: E::Int) -> FlowOf<E> {
+    e.helper(Helper::LoadCodeSegment, &[selector]);
+    Flow::Far(offset)
 }
 
 fn far_call<E: Emit>(e: &mut E, i: &Insn, selector: E::Int, offset: E::Int, w: Width) -> FlowOf<E> {
-    check_code_selector(e, selector);
-    let (cs_slot, back_slot) = (below(e, w.bytes()), below(e, 2 * w.bytes()));
-    e.probe_write(back_slot, 2 * w.bytes());
+    let anywhere = e.imm(Width::B32, 0);
+    check_far(e, selector, anywhere, Way::Forward);
+    let (cs_slot, top) = (below(e, w.bytes()), below(e, 2 * w.bytes()));
+    let cs_slot = e.stack(cs_slot, w.bytes(), MemoryAccess::Write);
+    let back_slot = e.stack(top, w.bytes(), MemoryAccess::Write);
+    e.probe_write(cs_slot, w.bytes());
+    e.probe_write(back_slot, w.bytes());
     let cs = e.selector(Segment::Cs);
     let cs = e.zext(w, cs);
     let back = return_address(e, i, w);
     e.store(cs_slot, cs);
     e.store(back_slot, back);
-    e.set_reg(Reg::Full(Gpr::Esp), back_slot);
-    Flow::Jump(Target::Indirect(offset))
+    // On this hardware the return address is stored before the target is seen to lie outside its segment.
+    check_far(e, selector, offset, Way::Forward);
+    set_top(e, top);
+    enter(e, selector, offset)
 }
 
 /// The width of a return by its form.
@@ -136,32 +159,36 @@ fn return_drop(i: &Insn) -> u32 {
 pub fn ret<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     let w = return_width(i);
     let offset = peek(e, w, 0);
+    let offset = e.zext(Width::B32, offset);
+    e.code_target(offset);
     drop_bytes(e, w.bytes() + return_drop(i));
-    Flow::Return(e.zext(Width::B32, offset))
+    Flow::Return(offset)
 }
 
 /// `RET` far.
 pub fn retf<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     let w = return_width(i);
     let offset = peek(e, w, 0);
+    let offset = e.zext(Width::B32, offset);
     let selector = peek(e, Width::B16, w.bytes());
-    check_return_selector(e, selector);
+    check_far(e, selector, offset, Way::Back);
     drop_bytes(e, 2 * w.bytes() + return_drop(i));
-    Flow::Jump(Target::Indirect(e.zext(Width::B32, offset)))
+    enter(e, selector, offset)
 }
 
 /// `IRET` — to the same privilege: EIP, CS, EFLAGS as POPF would change it.
 pub fn iret<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     let w = return_width(i);
     let offset = peek(e, w, 0);
+    let offset = e.zext(Width::B32, offset);
     let selector = peek(e, Width::B16, w.bytes());
     let image = peek(e, w, 2 * w.bytes());
-    check_return_selector(e, selector);
+    check_far(e, selector, offset, Way::Back);
     drop_bytes(e, 3 * w.bytes());
     let mask = super::stack::USER_FLAGS & if w == Width::B16 { 0xffff } else { u32::MAX };
     let image = e.zext(Width::B32, image);
     e.set_eflags(mask, image);
-    Flow::Jump(Target::Indirect(e.zext(Width::B32, offset)))
+    enter(e, selector, offset)
 }
 
 /// `INT n` — Linux lets user mode call 3, 4 and 0x80; another gate's privilege faults. SDM vol. 3A, 6.12.1.2.
@@ -196,10 +223,9 @@ pub fn bound<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     let w = i.width();
     let src = place(e, i, 0);
     let index = read(e, w, src);
-    let at = linear(e, i);
+    let at = linear_part(e, i, 0, w);
     let lower = e.load(w, at);
-    let size = e.imm(Width::B32, u64::from(w.bytes()));
-    let behind = e.add(at, size);
+    let behind = linear_part(e, i, w.bytes(), w);
     let upper = e.load(w, behind);
     let (under, over) = (e.slt(index, lower), e.slt(upper, index));
     let outside = e.either(under, over);

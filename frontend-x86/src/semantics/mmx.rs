@@ -5,11 +5,11 @@
 
 use super::shift::nonzero;
 use super::sse::{vector, xmm};
-use crate::decode::{Insn, segment};
+use crate::decode::{Insn, MemoryAccess, segment};
 use crate::emit::{Emit, Flow, FlowOf, Width};
 use crate::engine::Exception;
 use crate::helper_table::{Helper, HelperArgs};
-use crate::operand::{Address, linear, place, read as read_place, write as write_place};
+use crate::operand::{Address, effective, linear, place, read as read_place, write as write_place};
 use crate::state::{CpuState, Gpr, Segment};
 use iced_x86::OpKind;
 
@@ -252,14 +252,17 @@ pub(super) fn store_masked<E: Emit>(e: &mut E, i: &Insn, value: E::Vec, mask: E:
         let always = e.bool(true);
         e.raise_if(always, Exception::GeneralProtection(0));
     }
-    let at = e.address(&Address {
+    let address = Address {
         base: Some(Gpr::Edi),
         index: None,
         scale: 0,
         displacement: 0,
         segment,
         size16: i.raw().op0_kind() == OpKind::MemorySegDI,
-    });
+    };
+    let offset = effective(e, &address);
+    let at = e.in_segment(segment, offset, u32::from(len), MemoryAccess::Write);
+    e.check_aligned(at, 8);
     e.probe_write(at, u32::from(len));
     for lane in 0..len {
         let bit = e.imm(Width::B32, 1 << lane);

@@ -83,7 +83,7 @@ pub fn xlat<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     // iced-x86 gives the operand as [eBX + AL], of which `address` keeps [eBX]: AL is no index of 16 or 32 bits.
     let al = e.reg(Reg::Low(Gpr::Eax));
     let index = e.zext(Width::B32, al);
-    let at = linear_plus(e, i, index);
+    let at = linear_plus(e, i, Width::B8, index);
     let value = e.load(Width::B8, at);
     e.set_reg(Reg::Low(Gpr::Eax), value);
     Flow::Next

@@ -1,17 +1,18 @@
 //! Segment registers: MOV, PUSH, POP, LDS…LGS, and what looks at descriptors: LAR LSL VERR VERW.
 //!
 //! The descriptor table is the one that a 64-bit Linux kernel gives a 32-bit program, as far as user mode can see it:
-//! flat code and data, and the thread-local entries of `set_thread_area`. There is no LDT. SDM vol. 3A, 3.4 and 5.
+//! flat code and data, the thread-local entries of `set_thread_area`, and the LDT of `modify_ldt`. SDM vol. 3A, 3.4 and 5.
 
-use super::stack::{drop_bytes, peek};
+use super::stack::{above, peek};
 use crate::decode::Insn;
-use crate::emit::{Emit, Flow, FlowOf, Width};
+use crate::descriptor::rights;
+use crate::emit::{Emit, Flow, FlowOf, Reg, Width};
 use crate::engine::Exception;
 use crate::flags::Flag;
 use crate::helper_table::{Helper, HelperArgs};
-use crate::operand::{linear, place, read, write};
+use crate::operand::{place, read, write};
 use crate::shape::Operand;
-use crate::state::{CpuState, FIRST_TLS_ENTRY, Segment, SegmentState, USER_CS, USER_DS};
+use crate::state::{CpuState, FIRST_TLS_ENTRY, Gpr, Segment, SegmentState, USER_CS, USER_DS};
 use iced_x86::{Code, OpKind};
 
 /// Operand `n` as a segment register.
@@ -65,20 +66,22 @@ pub fn mov<E: Emit>(e: &mut E, i: &Insn) -> Option<FlowOf<E>> {
     Some(Flow::Next)
 }
 
-/// `POP` into a segment register: only 16 bits count, but the operand size is read, and ESP moves by it.
+/// `POP` into a segment register: only 16 bits count, but the operand size is read, and ESP moves by it, in the way of the
+/// stack that was popped.
 pub fn pop<E: Emit>(e: &mut E, i: &Insn, s: Segment) -> FlowOf<E> {
     let w = stack_width(i);
     let value = peek(e, w, 0);
     let selector = e.zext(Width::B16, value);
+    let top = above(e, w.bytes());
+    let top = e.stack_pointer(top);
     load(e, s, selector);
-    drop_bytes(e, w.bytes());
+    e.set_reg(Reg::Full(Gpr::Esp), top);
     Flow::EndBlock
 }
 
 /// `LDS`, `LES`, `LFS`, `LGS`, `LSS` — a register and a segment register from a far pointer.
 fn load_pointer<E: Emit>(e: &mut E, i: &Insn, s: Segment) -> FlowOf<E> {
-    let at = linear(e, i);
-    let (offset, selector) = super::control::far_pointer(e, i.width(), at);
+    let (offset, selector) = super::control::far_pointer(e, i, i.width());
     load(e, s, selector);
     let dst = place(e, i, 0);
     write(e, dst, offset);
@@ -106,19 +109,6 @@ pub fn lss<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     load_pointer(e, i, Segment::Ss)
 }
 
-/// Bits of [`SegmentState::rights`].
-mod rights {
-    pub(super) const WRITABLE: u16 = 1 << 1;
-    pub(super) const CODE: u16 = 1 << 3;
-    /// Not a system descriptor.
-    pub(super) const S: u16 = 1 << 4;
-    pub(super) const PRESENT: u16 = 1 << 7;
-    /// Readable, where the descriptor is of code.
-    pub(super) const READABLE: u16 = WRITABLE;
-    /// Limit in units of 4 KiB.
-    pub(super) const GRANULAR: u16 = 1 << 15;
-}
-
 /// The read-only segment whose limit tells which processor a thread runs on (`getcpu`); here always processor 0.
 const PROCESSOR_NUMBER: u16 = 0x7b;
 
@@ -128,7 +118,7 @@ fn descriptor(cpu: &CpuState, selector: u16) -> Option<SegmentState> {
     const USER_CS_64: u16 = 0x33;
     let (index, in_ldt) = (selector >> 3, selector & 4 != 0);
     if in_ldt {
-        return None;
+        return Some(SegmentState::expand(cpu.ldt.as_ref()?.get(index), selector));
     }
     let flat = |rights| Some(SegmentState { base: 0, limit: u32::MAX, selector, rights });
     match index {
@@ -140,19 +130,9 @@ fn descriptor(cpu: &CpuState, selector: u16) -> Option<SegmentState> {
         }
         _ => {
             let raw = *cpu.tls.get(usize::from(index.checked_sub(FIRST_TLS_ENTRY)?))?;
-            (raw != 0).then(|| expand(raw, selector))
+            (raw != 0).then(|| SegmentState::expand(raw, selector))
         }
     }
-}
-
-/// An 8-byte descriptor in its expanded form. SDM vol. 3A, figure 3-8.
-#[expect(clippy::cast_possible_truncation, reason = "fields of a descriptor")]
-fn expand(raw: u64, selector: u16) -> SegmentState {
-    let rights = (raw >> 40) as u16 & 0xf0ff;
-    let base = (raw >> 16) as u32 & 0x00ff_ffff | (raw >> 32) as u32 & 0xff00_0000;
-    let limit = raw as u32 & 0xffff | (raw >> 32) as u32 & 0x000f_0000;
-    let limit = if rights & rights::GRANULAR != 0 { limit << 12 | 0xfff } else { limit };
-    SegmentState { base, limit, selector, rights }
 }
 
 /// Loads segment register `args[0]` with selector `args[1]`: 0, or the status of the fault.
@@ -173,19 +153,12 @@ fn check_load(cpu: &CpuState, s: Segment, selector: u16) -> Result<SegmentState,
     let stack = s == Segment::Ss;
     if code == 0 {
         // A null selector loads; every access through it faults.
-        let null = SegmentState { selector, ..SegmentState::default() };
+        let null = SegmentState { selector, ..SegmentState::NULL };
         return if stack { Err(Exception::GeneralProtection(0)) } else { Ok(null) };
     }
     let protection = Exception::GeneralProtection(code);
     let state = descriptor(cpu, selector).ok_or(protection)?;
-    let is_code = state.rights & rights::CODE != 0;
-    let permitted = if stack {
-        // Stack accesses assume a flat segment: another is refused like one that is not writable.
-        let flat = state.base == 0 && state.limit == u32::MAX;
-        selector & 3 == 3 && !is_code && state.rights & rights::WRITABLE != 0 && flat
-    } else {
-        !is_code || state.rights & rights::READABLE != 0
-    };
+    let permitted = if stack { selector & 3 == 3 && state.is_writable() } else { state.is_readable() };
     if state.rights & rights::S == 0 || !permitted {
         return Err(protection);
     }
@@ -195,15 +168,73 @@ fn check_load(cpu: &CpuState, s: Segment, selector: u16) -> Result<SegmentState,
     Ok(SegmentState { rights: state.rights | 1, ..state })
 }
 
-/// Whether a far transfer may go to selector `args[0]`: 0, or the status of the fault. A jump or call (`args[1]` = 0)
-/// takes any RPL, CS keeps its own; a return (`args[1]` = 1) needs RPL 3.
-pub fn check_code_helper(_: &mut CpuState, args: &HelperArgs) -> u64 {
-    let selector = args[0] & 0xffff;
-    let rpl = if args[1] == 0 { 3 } else { 0 };
-    if selector | rpl == u64::from(USER_CS) {
-        return 0;
+/// What CS becomes when a far transfer loads a selector. A jump or call keeps CS's own RPL; a return needs RPL 3. SDM
+/// vol. 3A, 5.8.1.
+fn check_code(cpu: &CpuState, selector: u16, back: bool) -> Result<SegmentState, Exception> {
+    let code = u32::from(selector & !3);
+    let protection = Exception::GeneralProtection(code);
+    if code == 0 || back && selector & 3 != 3 {
+        return Err(protection);
     }
-    Exception::GeneralProtection((selector & !3) as u32).status()
+    let state = descriptor(cpu, selector).ok_or(protection)?;
+    let is_code = state.rights & (rights::S | rights::CODE) == rights::S | rights::CODE;
+    if !is_code || state.rights & rights::LONG != 0 {
+        return Err(protection);
+    }
+    if state.rights & rights::PRESENT == 0 {
+        return Err(Exception::SegmentNotPresent(code));
+    }
+    Ok(SegmentState { selector: selector | 3, ..state })
+}
+
+/// Whether a far transfer may go to offset `args[2]` of the segment with selector `args[0]`, as a return where `args[1]` is 1:
+/// 0, or the status of the fault.
+pub fn check_code_helper(cpu: &mut CpuState, args: &HelperArgs) -> u64 {
+    match check_code(cpu, (args[0] & 0xffff) as u16, args[1] != 0) {
+        Ok(state) if args[2] <= u64::from(state.limit) => 0,
+        Ok(_) => Exception::GeneralProtection(0).status(),
+        Err(fault) => fault.status(),
+    }
+}
+
+/// Loads CS with selector `args[0]`, which was checked.
+pub fn load_code_helper(cpu: &mut CpuState, args: &HelperArgs) -> u64 {
+    // Another thread may have taken the descriptor away between the check and this: then CS stays.
+    if let Ok(state) = check_code(cpu, (args[0] & 0xffff) as u16, false) {
+        cpu.segments[Segment::Cs as usize] = state;
+    }
+    0
+}
+
+/// Loads all segment registers, given in encoding order, as a kernel does that returns to user mode: a data segment that
+/// cannot be loaded becomes null; CS and SS are checked as IRET checks them. SDM vol. 2A, "IRET"; Linux, `loadsegment`.
+///
+/// # Errors
+/// What IRET raises. CS or SS then shows its selector and allows nothing. Where SS is of the LDT, Linux returns by a stack
+/// on which a fault doubles (espfix64), and makes #GP(0) of it.
+pub fn return_to_user(cpu: &mut CpuState, selectors: [u16; 6]) -> Result<(), Exception> {
+    let mut fault = None;
+    for (s, selector) in Segment::ALL.into_iter().zip(selectors) {
+        let loaded = match s {
+            Segment::Cs => check_code(cpu, selector, true),
+            // A null selector loses its RPL on the way.
+            _ if selector < 4 && s != Segment::Ss => Ok(SegmentState::NULL),
+            _ => check_load(cpu, s, selector),
+        };
+        let is_data = !matches!(s, Segment::Cs | Segment::Ss);
+        cpu.segments[s as usize] = loaded.unwrap_or_else(|e| {
+            fault = fault.or((!is_data).then_some(e));
+            SegmentState { selector: if is_data { 0 } else { selector }, ..SegmentState::NULL }
+        });
+    }
+    let outside = cpu.eip > cpu.segments[Segment::Cs as usize].limit;
+    let fault = fault.or(outside.then_some(Exception::GeneralProtection(0)));
+    let in_ldt = selectors[Segment::Ss as usize] & 4 != 0;
+    match fault {
+        None => Ok(()),
+        Some(_) if in_ldt => Err(Exception::GeneralProtection(0)),
+        Some(e) => Err(e),
+    }
 }
 
 /// `LAR` — the access rights of a descriptor, and ZF.
@@ -274,14 +305,12 @@ pub fn segment_limit_helper(cpu: &mut CpuState, args: &HelperArgs) -> u64 {
 
 /// VERR's answer for selector `args[0]`.
 pub fn verify_read_helper(cpu: &mut CpuState, args: &HelperArgs) -> u64 {
-    let readable = |d: &SegmentState| d.rights & (rights::CODE | rights::READABLE) != rights::CODE;
-    visible(cpu, args).filter(readable).map_or(0, |_| FOUND)
+    visible(cpu, args).filter(SegmentState::is_readable).map_or(0, |_| FOUND)
 }
 
 /// VERW's answer for selector `args[0]`.
 pub fn verify_write_helper(cpu: &mut CpuState, args: &HelperArgs) -> u64 {
-    let writable = |d: &SegmentState| d.rights & (rights::CODE | rights::WRITABLE) == rights::WRITABLE;
-    visible(cpu, args).filter(writable).map_or(0, |_| FOUND)
+    visible(cpu, args).filter(SegmentState::is_writable).map_or(0, |_| FOUND)
 }
 
 /// The descriptor, if user mode may see it.

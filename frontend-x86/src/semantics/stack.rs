@@ -1,6 +1,9 @@
-//! The stack: PUSH POP PUSHA POPA PUSHF POPF ENTER LEAVE. The stack segment is 32 bits wide and flat.
+//! The stack: PUSH POP PUSHA POPA PUSHF POPF ENTER LEAVE.
+//!
+//! Addresses on it go through [`Emit::stack`], new values of ESP through [`Emit::stack_pointer`]: the stack segment may have
+//! 16 bits, a base and a limit. SDM vol. 1, 6.2.
 
-use crate::decode::Insn;
+use crate::decode::{Insn, MemoryAccess};
 use crate::emit::{Emit, Flow, FlowOf, Reg, Width};
 use crate::flags;
 use crate::operand::{Address, place, read, refuse_code_write, write};
@@ -24,23 +27,42 @@ pub(super) fn above<E: Emit>(e: &mut E, bytes: u32) -> E::Int {
     e.add(esp, by)
 }
 
+/// Sets ESP, of which only the lower half moves where the stack has 16 bits.
+pub(super) fn set_top<E: Emit>(e: &mut E, top: E::Int) {
+    let top = e.stack_pointer(top);
+    e.set_reg(ESP, top);
+}
+
+/// Stores a value in the stack.
+fn store<E: Emit>(e: &mut E, offset: E::Int, value: E::Int) {
+    let bytes = e.width(value).bytes();
+    let at = e.stack(offset, bytes, MemoryAccess::Write);
+    e.store(at, value);
+}
+
+/// Loads a value from the stack.
+fn load<E: Emit>(e: &mut E, w: Width, offset: E::Int) -> E::Int {
+    let at = e.stack(offset, w.bytes(), MemoryAccess::Read);
+    e.load(w, at)
+}
+
 /// Pushes a value: the store may fault, ESP is still whole then.
 pub(super) fn push_value<E: Emit>(e: &mut E, value: E::Int) {
     let top = below(e, e.width(value).bytes());
-    e.store(top, value);
-    e.set_reg(ESP, top);
+    store(e, top, value);
+    set_top(e, top);
 }
 
 /// Loads the value `bytes` above the top of the stack without popping it.
 pub(super) fn peek<E: Emit>(e: &mut E, w: Width, bytes: u32) -> E::Int {
-    let at = above(e, bytes);
-    e.load(w, at)
+    let offset = above(e, bytes);
+    load(e, w, offset)
 }
 
 /// Moves ESP up.
 pub(super) fn drop_bytes<E: Emit>(e: &mut E, bytes: u32) {
     let top = above(e, bytes);
-    e.set_reg(ESP, top);
+    set_top(e, top);
 }
 
 /// `PUSH` — the operand is read before ESP moves, so `push esp` stores the old ESP.
@@ -91,17 +113,17 @@ pub fn pusha<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
         let value = e.reg(Reg::low_part(r, w));
         let offset = e.imm(Width::B32, u64::from((7 - r as u32) * w.bytes()));
         let at = e.add(bottom, offset);
-        e.store(at, value);
+        store(e, at, value);
     }
-    e.set_reg(ESP, bottom);
+    set_top(e, bottom);
     Flow::Next
 }
 
-/// `POPA`, `POPAD` — the slot of ESP is skipped.
+/// `POPA`, `POPAD` — the slot of ESP is skipped. What was loaded before a fault stays loaded, as on this hardware.
 pub fn popa<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     let w = if i.code() == Code::Popaw { Width::B16 } else { Width::B32 };
-    let values = [0, 1, 2, 3, 4, 5, 6, 7].map(|slot| peek(e, w, slot * w.bytes()));
-    for (r, value) in Gpr::ALL.into_iter().rev().zip(values) {
+    for (slot, r) in (0..).zip(Gpr::ALL.into_iter().rev()) {
+        let value = peek(e, w, slot * w.bytes());
         if r != Gpr::Esp {
             e.set_reg(Reg::low_part(r, w), value);
         }
@@ -146,24 +168,26 @@ pub fn enter<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     let frame = below(e, bytes);
     let bottom = below(e, pushed);
     let old = e.reg(Reg::low_part(Gpr::Ebp, w));
-    e.store(frame, old);
+    store(e, frame, old);
     let ebp = e.reg(EBP);
     for n in 1..level {
         let down = e.imm(Width::B32, u64::from(n * bytes));
         let (from, to) = (e.sub(ebp, down), e.sub(frame, down));
-        let pointer = e.load(w, from);
-        e.store(to, pointer);
+        let pointer = load(e, w, from);
+        store(e, to, pointer);
     }
+    let pointer = e.stack_pointer(frame);
     if level > 0 {
-        let value = e.zext(w, frame);
-        e.store(bottom, value);
+        let value = e.zext(w, pointer);
+        store(e, bottom, value);
     }
     let size = e.imm(Width::B32, size);
     let top = e.sub(bottom, size);
-    e.probe_write(top, bytes);
-    let pointer = e.zext(w, frame);
+    let last = e.stack(top, bytes, MemoryAccess::Write);
+    e.probe_write(last, bytes);
+    let pointer = e.zext(w, pointer);
     e.set_reg(Reg::low_part(Gpr::Ebp, w), pointer);
-    e.set_reg(ESP, top);
+    set_top(e, top);
     Flow::Next
 }
 
@@ -171,10 +195,10 @@ pub fn enter<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
 pub fn leave<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     let w = if i.code() == Code::Leavew { Width::B16 } else { Width::B32 };
     let ebp = e.reg(EBP);
-    let value = e.load(w, ebp);
+    let value = load(e, w, ebp);
     let by = e.imm(Width::B32, u64::from(w.bytes()));
     let top = e.add(ebp, by);
-    e.set_reg(ESP, top);
+    set_top(e, top);
     e.set_reg(Reg::low_part(Gpr::Ebp, w), value);
     Flow::Next
 }

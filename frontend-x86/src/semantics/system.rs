@@ -1,11 +1,11 @@
 //! The processor itself: CPUID RDTSC NOP and hints, fences, flag bits, and what user mode may not do.
 
-use crate::decode::Insn;
+use crate::decode::{Insn, MemoryAccess};
 use crate::emit::{Emit, Flow, FlowOf, Reg, Width};
 use crate::engine::Exception;
 use crate::flags::{self, Flag};
 use crate::helper_table::{Helper, HelperArgs};
-use crate::operand::{Place, linear, place, read, write};
+use crate::operand::{Place, effective, linear, place, read, write};
 use crate::state::{CpuState, Gpr, Segment, eflags};
 
 /// `CPUID` — the guest's profile. SDM vol. 2A, "CPUID".
@@ -122,7 +122,8 @@ pub fn clflush<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
 mod umip {
     pub(super) const GDT_BASE: u32 = 0xfffe_0000;
     pub(super) const IDT_BASE: u32 = 0xffff_0000;
-    pub(super) const LDT: u32 = 0;
+    /// The selector of a process's local descriptor table, if it has one.
+    pub(super) const LDT: u32 = 0x50;
     /// The selector of the task state segment.
     pub(super) const TASK: u32 = 0x40;
     /// Protected mode with paging, as CR0 is.
@@ -139,10 +140,19 @@ fn store_bytes<E: Emit>(e: &mut E, at: E::Int, bytes: &[u8]) {
     }
 }
 
+/// Faults where storing these bytes would, without an alignment check.
+fn probe_bytes<E: Emit>(e: &mut E, at: E::Int, len: u64) {
+    for offset in [0, len - 1] {
+        let offset = e.imm(Width::B32, offset);
+        let byte = e.add(at, offset);
+        e.probe_write(byte, 1);
+    }
+}
+
 /// Stores a limit of 0 and a base; six bytes at either operand size.
 fn store_table<E: Emit>(e: &mut E, i: &Insn, base: u32) -> FlowOf<E> {
     let at = linear(e, i);
-    e.probe_write(at, 6);
+    probe_bytes(e, at, 6);
     let [b0, b1, b2, b3] = base.to_le_bytes();
     store_bytes(e, at, &[0, 0, b0, b1, b2, b3]);
     Flow::Next
@@ -158,15 +168,22 @@ pub fn sidt<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     store_table(e, i, umip::IDT_BASE)
 }
 
-/// Stores a constant to a register at its width, or 16 bits to memory.
-fn store_word<E: Emit>(e: &mut E, i: &Insn, value: u32) -> FlowOf<E> {
+/// Stores a 32-bit value to a register at its width, or 16 bits to memory.
+fn store_word<E: Emit>(e: &mut E, i: &Insn, value: E::Int) -> FlowOf<E> {
     if i.is_memory(0) {
         let at = linear(e, i);
-        e.probe_write(at, 2);
-        store_bytes(e, at, &value.to_le_bytes()[..2]);
+        probe_bytes(e, at, 2);
+        for n in 0..2 {
+            let by = e.imm(Width::B32, 8 * n);
+            let byte = e.shr(value, by);
+            let byte = e.zext(Width::B8, byte);
+            let offset = e.imm(Width::B32, n);
+            let to = e.add(at, offset);
+            e.store(to, byte);
+        }
     } else {
         let dst = place(e, i, 0);
-        let value = e.imm(i.width(), u64::from(value));
+        let value = e.zext(i.width(), value);
         write(e, dst, value);
     }
     Flow::Next
@@ -174,17 +191,27 @@ fn store_word<E: Emit>(e: &mut E, i: &Insn, value: u32) -> FlowOf<E> {
 
 /// `SLDT`.
 pub fn sldt<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
-    store_word(e, i, umip::LDT)
+    let selector = e.helper(Helper::LdtSelector, &[]);
+    let selector = e.zext(Width::B32, selector);
+    store_word(e, i, selector)
+}
+
+/// What SLDT stores.
+pub fn ldt_selector_helper(cpu: &mut CpuState, _: &HelperArgs) -> u64 {
+    let exists = cpu.ldt.as_ref().is_some_and(|ldt| ldt.exists());
+    if exists { u64::from(umip::LDT) } else { 0 }
 }
 
 /// `STR`.
 pub fn str<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
-    store_word(e, i, umip::TASK)
+    let selector = e.imm(Width::B32, u64::from(umip::TASK));
+    store_word(e, i, selector)
 }
 
 /// `SMSW`.
 pub fn smsw<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
-    store_word(e, i, umip::MACHINE_STATUS)
+    let status = e.imm(Width::B32, u64::from(umip::MACHINE_STATUS));
+    store_word(e, i, status)
 }
 
 /// `ARPL` — raises the destination's RPL to the source's; ZF where it did.
@@ -195,9 +222,16 @@ pub fn arpl<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     let (three, others) = (e.imm(Width::B16, 3), e.imm(Width::B16, !3));
     let (low_a, low_b) = (e.and(a, three), e.and(b, three));
     let raise = e.ult(low_a, low_b);
-    if i.is_memory(0) && i.address().segment == Segment::Cs {
-        // Code segments are not writable, which matters where it would write.
-        e.raise_if(raise, Exception::GeneralProtection(0));
+    if i.is_memory(0) {
+        // That the segment cannot be written matters only where it would write.
+        let address = i.address();
+        if address.segment == Segment::Cs {
+            e.raise_if(raise, Exception::GeneralProtection(0));
+        }
+        e.when(raise, |e| {
+            let offset = effective(e, &address);
+            e.in_segment(address.segment, offset, 2, MemoryAccess::Write);
+        });
     }
     let index = e.and(a, others);
     let raised = e.or(index, low_b);

@@ -46,6 +46,7 @@ impl Clif<'_> {
                 Target::Indirect(to) => self.jump_indirect(to.v),
             },
             Flow::Return(to) => self.jump_indirect(to.v),
+            Flow::Far(to) => self.leave_to(to.v),
             Flow::Branch { taken, to } => self.branch(taken, to, next),
             Flow::Raise(e) => {
                 let eip = if e.is_trap() { next } else { self.insn.eip() };
@@ -165,14 +166,18 @@ impl Clif<'_> {
         self.b.ins().return_call(function, &[self.state, self.window]);
     }
 
+    /// Leaves to a computed EIP, by the dispatcher.
+    fn leave_to(&mut self, eip: Value) {
+        self.write_back();
+        self.store_state(eip, offset_of!(CpuState, eip));
+        let value = self.iconst(I64, Outcome::new(Kind::Continue, 0).0);
+        self.b.ins().return_(&[value]);
+    }
+
     /// Leaves to a computed EIP, by the lookup table.
     fn jump_indirect(&mut self, eip: Value) {
         if self.modes_touched {
-            self.write_back();
-            self.store_state(eip, offset_of!(CpuState, eip));
-            let value = self.iconst(I64, Outcome::new(Kind::Continue, 0).0);
-            self.b.ins().return_(&[value]);
-            return;
+            return self.leave_to(eip);
         }
         self.write_back();
         let table = self.load_scratch(scratch::LOOKUP);

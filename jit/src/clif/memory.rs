@@ -13,6 +13,7 @@ use crate::outcome::{Kind, Outcome};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I8X16, I32, I64};
 use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, Type, Value};
+use frontend_x86::descriptor::rights;
 use frontend_x86::emit::{AtomicOp, Width};
 use frontend_x86::engine::{Exception, MemoryOrder};
 use frontend_x86::operand::Address;
@@ -48,23 +49,28 @@ impl Clif<'_> {
         {
             self.displaced.push((offset, v, displacement));
         }
-        if matches!(a.segment, Segment::Fs | Segment::Gs) {
-            self.check_segment(a.segment, offset);
-            let base = self.load_segment_base(a.segment);
-            offset = self.b.ins().iadd(base, offset);
+        self.segmented(a.segment, offset)
+    }
+
+    /// The linear address of an offset in a segment.
+    pub(super) fn segmented(&mut self, s: Segment, offset: Value) -> Value {
+        if !matches!(s, Segment::Fs | Segment::Gs) {
+            return offset;
         }
-        offset
+        self.check_segment(s, offset);
+        let base = self.load_segment_base(s);
+        self.b.ins().iadd(base, offset)
     }
 
     /// Leaves the instruction to the interpreter where FS or GS is not unlimited data that can be written, or where the
     /// access may run over the end of the segment. CS, DS, ES and SS are flat while translated code runs.
     fn check_segment(&mut self, s: Segment, offset: Value) {
         const { assert!(offset_of!(SegmentState, limit) == 4 && offset_of!(SegmentState, rights) == 10) };
-        const CODE: u64 = 1 << 3;
-        const WRITABLE: u64 = 1 << 1;
+        const KIND: u64 = (rights::CODE | rights::EXPAND_DOWN | rights::WRITABLE) as u64;
+        const WRITABLE: u64 = rights::WRITABLE as u64;
         let at = offset_of!(CpuState, segments) + s as usize * size_of::<SegmentState>();
         let limit_and_rights = self.load_state(I64, at + offset_of!(SegmentState, limit));
-        let mask = self.iconst(I64, u64::from(u32::MAX) | (CODE | WRITABLE) << 48);
+        let mask = self.iconst(I64, u64::from(u32::MAX) | KIND << 48);
         let seen = self.b.ins().band(limit_and_rights, mask);
         let wanted = self.iconst(I64, u64::from(u32::MAX) | WRITABLE << 48);
         let mut special = self.compare(IntCC::NotEqual, seen, wanted);

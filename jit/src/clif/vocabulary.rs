@@ -5,7 +5,7 @@ use crate::outcome::{Kind, Outcome};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I16, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Value, ValueDef};
-use frontend_x86::decode::Insn;
+use frontend_x86::decode::{Insn, MemoryAccess};
 use frontend_x86::emit::{AtomicOp, Emit, Lane, Reg, StringInsn, VecBitOp, VecOp, VecShift, Width};
 use frontend_x86::engine::Exception;
 use frontend_x86::flags::{ARITHMETIC, Cond, Flag, FlagRule};
@@ -250,6 +250,19 @@ impl Emit for Clif<'_> {
     fn address(&mut self, a: &Address) -> Int {
         Int { v: self.linear(a), w: Width::B32 }
     }
+    fn in_segment(&mut self, s: Segment, offset: Int, _: u32, _: MemoryAccess) -> Int {
+        Int { v: self.segmented(s, offset.v), w: Width::B32 }
+    }
+    // SS and CS are flat while translated code runs.
+    fn stack(&mut self, offset: Int, _: u32, _: MemoryAccess) -> Int {
+        offset
+    }
+    fn stack_pointer(&mut self, offset: Int) -> Int {
+        offset
+    }
+    fn code_target(&mut self, _: Int) {}
+    // Nor does translated code run while AC is set.
+    fn check_aligned(&mut self, _: Int, _: u32) {}
     fn load(&mut self, w: Width, addr: Int) -> Int {
         Int { v: self.load_int(w, addr.v), w }
     }

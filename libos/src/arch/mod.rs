@@ -4,6 +4,7 @@
 pub mod context;
 pub mod cpu;
 pub mod entry;
+pub mod ldt;
 #[cfg(target_arch = "x86")]
 mod memory;
 pub mod tls;

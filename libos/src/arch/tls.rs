@@ -34,18 +34,20 @@ impl UserDesc {
         Ok(Self { entry, base, limit, flags })
     }
 
-    /// Whether it means an empty descriptor (`LDT_empty`, or all zero).
-    fn is_empty(&self) -> bool {
-        let rest = self.base == 0 && self.limit == 0;
-        rest && (self.flags & 0x7f == 0b010_1000 || self.flags & 0x7f == 0)
+    /// Whether it asks for an empty descriptor (`LDT_empty`).
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.base == 0 && self.limit == 0 && self.flags & 0x7f == 0b010_1000
     }
 
-    /// The descriptor.
+    /// Whether all of it is zero (`LDT_zero`), which `set_thread_area` takes for an empty descriptor as well.
+    fn is_zero(&self) -> bool {
+        self.base == 0 && self.limit == 0 && self.flags & 0x7f == 0
+    }
+
+    /// The descriptor; an empty one is the caller's to see.
     #[must_use]
     pub fn encode(&self) -> [u8; 8] {
-        if self.is_empty() {
-            return [0; 8];
-        }
         let bit = |n: u32| self.flags >> n & 1;
         let contents = self.flags >> 1 & 3;
         let kind = (bit(3) ^ 1) << 1 | contents << 2 | 1; // accessed, writable, expand-down or code
@@ -108,9 +110,8 @@ fn words(bytes: [u8; 16]) -> [u32; 4] {
 /// As set_thread_area(2).
 pub fn set_at(thread: &mut Thread, at: u32) -> Result<Option<u32>, Errno> {
     let wanted = UserDesc::read(at)?;
-    if !wanted.is_empty()
-        && (wanted.flags & 1 == 0 || wanted.flags >> 1 & 3 > 1 || wanted.flags >> 5 & 1 != 0)
-    {
+    let empty = wanted.is_empty() || wanted.is_zero();
+    if !empty && (wanted.flags & 1 == 0 || wanted.flags >> 1 & 3 > 1 || wanted.flags >> 5 & 1 != 0) {
         // As 64-bit kernels: 32-bit data segments that are present, only.
         return Err(Errno::EINVAL);
     }
@@ -125,7 +126,7 @@ pub fn set_at(thread: &mut Thread, at: u32) -> Result<Option<u32>, Errno> {
     if chosen.is_some() {
         user::write_u32(at, entry)?;
     }
-    thread.tls[index as usize] = wanted.encode();
+    thread.tls[index as usize] = if empty { [0; 8] } else { wanted.encode() };
     load(thread, index);
     Ok(chosen)
 }

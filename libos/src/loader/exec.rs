@@ -11,7 +11,7 @@ use pal_abi::ContextI386;
 use super::elf::{ElfError, HEADER_SIZE, Header, Image};
 use super::stack::{self, Contents, at};
 use super::{image, script, vdso};
-use crate::arch::{context, cpu, tls, user};
+use crate::arch::{context, cpu, ldt, tls, user};
 use crate::error::Errno;
 use crate::fs::file::OpenFile;
 use crate::fs::path::Last;
@@ -305,6 +305,7 @@ fn forget_old(thread: &mut Thread) {
     thread.alt = AltStack::DISABLED;
     thread.restart = None;
     tls::clear(thread);
+    ldt::clear();
     me.reset_handlers();
     let closed = me.files.lock().take_close_on_exec();
     drop(closed);

@@ -33,6 +33,8 @@ pub const UC_CONTEXT: u32 = 20;
 /// See [`UC_STACK`].
 pub const UC_MASK: u32 = 108;
 
+/// The selector of the program's flat data.
+const USER_DS: u32 = 0x2b;
 /// EFLAGS a signal return may change.
 const FIX_EFLAGS: u32 = 0x0005_0dd5;
 /// EFLAGS a handler starts without: TF, DF, RF.
@@ -160,7 +162,17 @@ impl Delivery<'_> {
     pub fn frame(&self) -> Frame {
         let esp = self.context.gpr[ESP];
         let on_alt = self.action.flags & sa::ONSTACK != 0 && self.alt.size != 0 && !self.alt.holds(esp);
-        let top = if on_alt { self.alt.base.wrapping_add(self.alt.size) } else { esp };
+        // A program on a stack segment of its own names a stack for its handlers in place of the restorer.
+        let own_segment = self.context.selectors[SS] & 0xffff != USER_DS
+            && self.action.flags & (sa::ONSTACK | sa::RESTORER) == 0
+            && self.action.restorer != 0;
+        let top = if on_alt {
+            self.alt.base.wrapping_add(self.alt.size)
+        } else if own_segment {
+            self.action.restorer
+        } else {
+            esp
+        };
         let fp_address = (top.wrapping_sub(fpstate::FXSAVE_BYTES) & !63).wrapping_sub(fpstate::LEGACY_BYTES);
         let new = self.action.flags & sa::SIGINFO != 0;
         let size = if new { RT_SIZE } else { OLD_SIZE };
@@ -203,7 +215,7 @@ impl Delivery<'_> {
         context.gpr[ECX] = if new { frame.address.wrapping_add(RT_UCONTEXT) } else { 0 };
         context.eip = self.action.handler;
         context.eflags &= !HANDLER_CLEARS;
-        for (which, value) in [(DS, 0x2b), (ES, 0x2b), (SS, 0x2b), (CS, 0x23)] {
+        for (which, value) in [(DS, USER_DS), (ES, USER_DS), (SS, USER_DS), (CS, 0x23)] {
             context.selectors[which] = value;
         }
     }
@@ -219,7 +231,8 @@ pub fn restore(bytes: &[u8; CONTEXT_SIZE], context: &mut ContextI386) -> (u32, u
     };
     let selector = |n: usize| word(n) & 0xffff;
     for (which, n) in [(GS, 0), (FS, 1), (ES, 2), (DS, 3)] {
-        context.selectors[which] = selector(n);
+        // A null selector stays one; others get the program's privilege (`fixup_rpl`).
+        context.selectors[which] = if selector(n) > 3 { selector(n) | 3 } else { selector(n) };
     }
     for (which, n) in [(EDI, 4), (ESI, 5), (EBP, 6), (ESP, 7), (EBX, 8), (EDX, 9), (ECX, 10), (EAX, 11)] {
         context.gpr[which] = word(n);

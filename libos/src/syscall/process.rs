@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::Call;
 use super::arg::{Fd, Hex, Path, Ptr};
 use super::time::put_usage;
-use crate::arch::{tls, user};
+use crate::arch::{ldt, tls, user};
 use crate::error::{Errno, SysResult};
 use crate::fs::file::OpenFile;
 use crate::fs::lookup::AT_FDCWD;
@@ -275,4 +275,8 @@ pub(super) fn set_thread_area(call: &mut Call<'_>, at: Ptr) -> SysResult {
 pub(super) fn get_thread_area(call: &mut Call<'_>, at: Ptr) -> SysResult {
     tls::get_at(call.thread, at.0)?;
     Ok(0)
+}
+
+pub(super) fn modify_ldt(_: &mut Call<'_>, function: u32, at: Ptr, bytes: u32) -> SysResult {
+    ldt::modify(function, at.0, bytes)
 }

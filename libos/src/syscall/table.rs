@@ -139,6 +139,7 @@ syscalls! {
     120 clone = process::clone(flags: Hex, stack: Ptr, parent_tid: Ptr, tls: Ptr, child_tid: Ptr);
     121 setdomainname = system::not_permitted();
     122 uname = system::uname(at: Ptr);
+    123 modify_ldt = process::modify_ldt(function: u32, at: Ptr, bytes: u32);
     125 mprotect = memory::mprotect(addr: Ptr, len: u32, prot: Hex);
     126 sigprocmask = signal::sigprocmask(how: u32, new: Ptr, old: Ptr);
     132 getpgid = identity::getpgid(pid: u32);
@@ -322,7 +323,6 @@ static UNSERVED: &[(u32, &str)] = &[
     (101, "ioperm"),
     (103, "syslog"),
     (117, "ipc"),
-    (123, "modify_ldt"),
     (128, "init_module"),
     (131, "quotactl"),
     (161, "sched_rr_get_interval"),

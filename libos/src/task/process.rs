@@ -14,6 +14,7 @@ use super::clone::flags;
 use super::credentials::Ids;
 use super::family::Seen;
 use super::limits::Limits;
+use crate::arch::ldt;
 use crate::fs::table::FdTable;
 use crate::mm::Mm;
 use crate::pal::Owned;
@@ -52,6 +53,8 @@ pub struct Process {
     exe: Lock<Vec<u8>>,
     /// Memory.
     pub mm: Lock<Mm>,
+    /// The local descriptor table, which belongs to the memory.
+    pub ldt: Lock<ldt::Table>,
     /// Descriptors.
     pub files: Lock<FdTable>,
     /// Current folder and mask.
@@ -106,6 +109,7 @@ pub fn install(ids: Ids, cpus: u32, cwd: Vec<u8>, host_name: Vec<u8>, trace: u32
         host_name: Lock::new(host_name),
         exe: Lock::new(Vec::new()),
         mm: Lock::new(Mm::new()),
+        ldt: Lock::new(ldt::Table::new()),
         files: Lock::new(FdTable::new()),
         fs: Lock::new(FsContext { cwd, umask: 0o022 }),
         actions: Lock::new([SigAction::default(); 64]),

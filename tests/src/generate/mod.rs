@@ -8,6 +8,7 @@
 mod operands;
 mod raw;
 mod rng;
+mod segments;
 mod surroundings;
 mod values;
 
@@ -23,6 +24,8 @@ use iced_x86::{Code, CpuidFeature, Mnemonic};
 struct Draft {
     state: State,
     pinned: u8,
+    /// What the segment registers hold behind the prologue.
+    selectors: [u16; 6],
     memory: Vec<crate::case::Patch>,
 }
 
@@ -166,10 +169,12 @@ impl Generator {
         for _ in 0..64 {
             let mut draft = Draft::new(rng);
             draft.surround(rng, core::slice::from_ref(&code));
-            let ip = draft.state.eip;
-            if let Some(bytes) =
+            let mut bytes = draft.prologue();
+            let ip = draft.state.eip.wrapping_add(bytes.len() as u32);
+            if let Some(last) =
                 operands::instruction(rng, code, ip, &mut draft).and_then(|i| operands::encode(&i, ip))
             {
+                bytes.extend(last);
                 return draft.finish(bytes);
             }
         }
@@ -185,7 +190,7 @@ impl Generator {
         let family: Vec<Code> =
             (0..if rng.one_in(2) { 4 } else { 64 }).map(|_| rng.pick(&self.forms)).collect();
         draft.surround(rng, &family);
-        let mut code = Vec::new();
+        let mut code = draft.prologue();
         let mut undefined = Undefined::default();
         let mut made = 0;
         for _ in 0..wanted * 8 {
@@ -242,6 +247,7 @@ impl Draft {
             1 => window.end() - rng.below(16) - 1,
             _ => window.base + 0x100 + rng.below(0x40),
         };
+        draft.choose_segments(rng);
         draft
     }
 
@@ -251,6 +257,7 @@ impl Draft {
         let room = (window.end() - self.state.eip) as usize;
         let mut code = code;
         code.truncate(room);
+        self.put_selectors();
         self.memory.retain(|p| !p.bytes.is_empty());
         Case { code, state: self.state, memory: self.memory }
     }

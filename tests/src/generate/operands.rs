@@ -2,7 +2,7 @@
 
 use super::Draft;
 use super::rng::Rng;
-use super::values;
+use super::{segments, values};
 use crate::layout::{CODE, GS_BASE};
 use iced_x86::{Code, Encoder, Instruction, OpCodeOperandKind as K, OpKind, Register};
 
@@ -165,13 +165,16 @@ pub(super) fn instruction(rng: &mut Rng, code: Code, ip: u32, draft: &mut Draft)
             }
             K::farbr2_2 => {
                 i.set_op_kind(n, OpKind::FarBranch16);
-                i.set_far_branch16(rng.next32() as u16);
+                i.set_far_branch16(rng.next32() as u16 & rng.pick(&[0xffff, 0x1fff]));
                 i.set_far_branch_selector(values::selector(rng));
             }
             K::farbr4_2 => {
                 i.set_op_kind(n, OpKind::FarBranch32);
-                i.set_far_branch32(CODE.base + rng.below(CODE.len()));
-                i.set_far_branch_selector(values::selector(rng));
+                let selector = values::selector(rng);
+                i.set_far_branch32(
+                    (CODE.base + rng.below(CODE.len())).wrapping_sub(segments::base(selector)),
+                );
+                i.set_far_branch_selector(selector);
             }
             _ => return None,
         }
@@ -269,13 +272,13 @@ impl Draft {
     fn aim(&mut self, rng: &mut Rng, i: &mut Instruction, address16: bool) {
         let size = (i.memory_size().size() as u32).max(1);
         let target = if address16 { values::address16(rng, size) } else { values::address(rng, size) };
-        let segment = if i.memory_segment() == Register::GS { GS_BASE } else { 0 };
-        let (target, offset) = match (i.memory_segment() == Register::GS, address16) {
-            (true, true) => {
-                let small = rng.below(0x7f0);
-                (GS_BASE + small, small)
-            }
-            _ => (target, target.wrapping_sub(segment)),
+        let segment = self.base_of(i.memory_segment());
+        // Bytes from 0 up, where 16-bit addresses reach no window.
+        let small = if segment == GS_BASE { rng.below(0x7f0) } else { rng.below(0x2000) };
+        let (target, offset) = match (segment, address16) {
+            (0, _) => (target, target),
+            (_, true) => (segment.wrapping_add(small), small),
+            (_, false) => (target, target.wrapping_sub(segment)),
         };
         let (base, index) = (i.memory_base(), i.memory_index());
         let mask = if address16 { 0xffff } else { u32::MAX };

@@ -38,7 +38,9 @@ impl Generator {
             let mut draft = Draft::new(rng);
             draft.surround(rng, &[i.code()]);
             draft.point_at_data(rng);
-            return draft.finish(bytes.to_vec());
+            let mut code = draft.prologue();
+            code.extend(bytes);
+            return draft.finish(code);
         }
         self.of_form(rng, self.forms[0])
     }
@@ -70,7 +72,9 @@ impl Generator {
         let mut draft = Draft::new(rng);
         draft.surround(rng, &forms);
         draft.point_at_data(rng);
-        draft.finish(code.to_vec())
+        let mut whole = draft.prologue();
+        whole.extend(code);
+        draft.finish(whole)
     }
 }
 

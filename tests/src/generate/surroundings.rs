@@ -2,10 +2,10 @@
 
 use super::Draft;
 use super::rng::Rng;
-use super::values;
+use super::{segments, values};
 use crate::case::Patch;
 use crate::layout::{CODE, SELF, window_at};
-use iced_x86::{Code, Instruction, Mnemonic, OpKind};
+use iced_x86::{Code, Instruction, Mnemonic, OpKind, Register};
 
 impl Draft {
     /// Writes interesting bytes around `at`, as far as the window goes.
@@ -51,8 +51,22 @@ impl Draft {
             }
             Mnemonic::Jmp | Mnemonic::Call => {
                 self.put_around(rng, at, size);
-                let target = self.target(rng);
+                let (target, selector) = self.far_target(rng);
                 self.put(at, target.to_le_bytes().to_vec());
+                if i.is_jmp_far_indirect() || i.is_call_far_indirect() {
+                    self.put(at.wrapping_add(size - 2), selector.to_le_bytes().to_vec());
+                }
+            }
+            Mnemonic::Lds | Mnemonic::Les | Mnemonic::Lfs | Mnemonic::Lgs | Mnemonic::Lss => {
+                self.put_around(rng, at, size);
+                let selector = values::selector(rng);
+                self.put(at.wrapping_add(size - 2), selector.to_le_bytes().to_vec());
+            }
+            Mnemonic::Mov if i.op0_register().is_segment_register() => {
+                self.put(at, values::selector(rng).to_le_bytes().to_vec());
+            }
+            Mnemonic::Lar | Mnemonic::Lsl | Mnemonic::Verr | Mnemonic::Verw | Mnemonic::Arpl => {
+                self.put(at, values::selector(rng).to_le_bytes().to_vec());
             }
             Mnemonic::Fbld => {
                 let mut digits: Vec<u8> =
@@ -72,6 +86,12 @@ impl Draft {
             2 => CODE.end() - rng.below(3),
             _ => self.state.eip.wrapping_add(rng.below(32)),
         }
+    }
+
+    /// Where a far transfer may go, and with which selector.
+    fn far_target(&mut self, rng: &mut Rng) -> (u32, u16) {
+        let (target, selector) = (self.target(rng), values::selector(rng));
+        (target.wrapping_sub(segments::base(selector)), selector)
     }
 
     /// Registers and memory for a string instruction: few iterations, or as far as the page's edge.
@@ -104,9 +124,13 @@ impl Draft {
         {
             self.state.gpr[0] = rng.below(256);
         }
-        for (r, at) in [(6, source), (7, target)] {
-            let high = if address16 { rng.next32() & 0xffff_0000 } else { 0 };
-            self.force(r, at | high);
+        let bases = [self.base_of(i.memory_segment()), self.base_of(Register::ES)];
+        for (r, at, base) in [(6, source, bases[0]), (7, target, bases[1])] {
+            if address16 {
+                self.force(r, at & 0xffff | rng.next32() & 0xffff_0000);
+            } else {
+                self.force(r, at.wrapping_sub(base));
+            }
         }
     }
 
@@ -136,13 +160,15 @@ impl Draft {
             self.force(1, n);
         }
         if i.stack_pointer_increment() > 0 || i.mnemonic() == Mnemonic::Leave {
-            let esp = self.state.gpr[4];
+            let esp = self.stack_at();
             let mut bytes = values::bytes(rng, 64);
             match i.mnemonic() {
                 Mnemonic::Ret | Mnemonic::Retf | Mnemonic::Iret | Mnemonic::Iretd => {
-                    let target = self.target(rng);
+                    let (target, cs) = match i.mnemonic() {
+                        Mnemonic::Ret => (self.target(rng), values::selector(rng)),
+                        _ => self.far_target(rng),
+                    };
                     bytes[0..4].copy_from_slice(&target.to_le_bytes());
-                    let cs = values::selector(rng);
                     bytes[4..6].copy_from_slice(&cs.to_le_bytes());
                     // EFLAGS of IRET: no NT, no VM.
                     let eflags = rng.next32() & 0x0004_0fd5;
@@ -161,14 +187,24 @@ impl Draft {
         }
         if i.mnemonic() == Mnemonic::Leave {
             let at = values::address(rng, 4);
-            self.force(5, at);
+            let base = self.base_of(Register::SS);
+            self.force(5, at.wrapping_sub(base));
             let bytes = values::bytes(rng, 16);
-            self.put(self.state.gpr[5], bytes);
+            self.put(self.state.gpr[5].wrapping_add(base), bytes);
         }
         if i.mnemonic() == Mnemonic::Enter {
-            self.force(5, crate::layout::STACK.base + 0x1400);
+            let base = self.base_of(Register::SS);
+            self.force(5, (crate::layout::STACK.base + 0x1400).wrapping_sub(base));
             let bytes = values::bytes(rng, 128);
             self.put(crate::layout::STACK.base + 0x1380, bytes);
+        }
+        if matches!(i.mnemonic(), Mnemonic::Lar | Mnemonic::Lsl | Mnemonic::Verr | Mnemonic::Verw) {
+            let n = i.op_count() - 1;
+            let r = i.op_register(n).full_register32().number() & 7;
+            if i.op_kind(n) == OpKind::Register && r != 4 {
+                let v = u32::from(values::selector(rng)) | rng.next32() & 0xffff_0000;
+                self.force(r, v);
+            }
         }
         if i.mnemonic() == Mnemonic::Mov
             && i.op0_register().is_segment_register()

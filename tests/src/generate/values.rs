@@ -1,6 +1,7 @@
 //! Values that instructions find difficult, among ordinary ones.
 
 use super::rng::Rng;
+use crate::descriptors::{self, DESCRIPTORS};
 use crate::layout::{CODE, CONST, DATA, HIGH, LOW, MIXED, PAGE, SELF, STACK, TLS, Window};
 
 /// An integer of 32 bits; where only its low part is used, that part is interesting as well.
@@ -212,9 +213,13 @@ pub(super) fn address16(rng: &mut Rng, size: u32) -> u32 {
     }
 }
 
-/// A selector. Never the 64-bit code segment, which a 64-bit kernel would let through.
+/// A selector, at times one of the test's own. Never the 64-bit code segment, which a 64-bit kernel would let through.
 pub(super) fn selector(rng: &mut Rng) -> u16 {
     const LIST: [u16; 16] =
         [0, 1, 3, 0x23, 0x2b, 0x2b, 0x63, 0x28, 0x2a, 0x6b, 0x73, 0x10, 0x08, 0x07, 0x0f, 0xffff];
+    if rng.one_in(3) {
+        let own = descriptors::selector(rng.below(DESCRIPTORS.len() as u32 + 1) as usize);
+        return if rng.one_in(8) { own & !3 | rng.below(4) as u16 } else { own };
+    }
     rng.pick(&LIST)
 }

@@ -14,6 +14,7 @@
 #![expect(clippy::cast_sign_loss, reason = "a signal frame packs selectors in a 64-bit field")]
 
 use crate::case::SELECTORS;
+use crate::descriptors::{DESCRIPTORS, FIRST};
 use crate::layout::{GS_BASE, PAGE, WINDOWS};
 use core::cell::UnsafeCell;
 use core::ptr::{null, null_mut};
@@ -83,6 +84,9 @@ static mut TRUNNION_WORKER_FS_BASE: u64 = 0;
 static mut TRUNNION_WORKER_SELECTORS: [u16; 4] = [0; 4];
 #[unsafe(no_mangle)]
 static mut TRUNNION_WORKER_FLAGS: u32 = 0;
+
+/// The worker's own code segment, the kernel's for 64-bit programs.
+const WORKER_CS: u16 = 0x33;
 
 /// NT and ID.
 const FLAGS_OUTSIDE_FRAME: i64 = 0x20_4000;
@@ -159,7 +163,7 @@ extern "C" fn handle(signal: i32, _info: *mut libc::siginfo_t, context: *mut lib
     let shared = unsafe { &mut *SHARED.0.get() };
     // SAFETY: the kernel gives a context that is ours until we return.
     let context = unsafe { &mut *context };
-    let in_case = context.uc_mcontext.gregs[18] as u16 == SELECTORS[1];
+    let in_case = context.uc_mcontext.gregs[18] as u16 != WORKER_CS;
     if signal == libc::SIGVTALRM && !in_case {
         return; // a tick in the worker's own code
     }
@@ -313,6 +317,21 @@ fn set_thread_area() -> io::Result<()> {
     if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(()) }
 }
 
+/// Fills the local descriptor table.
+fn modify_ldt() -> io::Result<()> {
+    for (n, d) in (u32::from(FIRST)..).zip(&DESCRIPTORS) {
+        let descriptor = [n, d.base, d.limit, d.flags];
+        let size = size_of_val(&descriptor);
+        // SAFETY: function 0x11 reads one `struct user_desc`.
+        let result = unsafe { libc::syscall(libc::SYS_modify_ldt, 0x11, descriptor.as_ptr(), size) };
+        // The kernel's result has 32 bits.
+        if result != 0 {
+            return Err(io::Error::from_raw_os_error(-(result as i32)));
+        }
+    }
+    Ok(())
+}
+
 /// Maps the windows and installs the signal handlers. Call once.
 pub(super) fn prepare() -> io::Result<()> {
     if !std::is_x86_feature_detected!("xsave") {
@@ -321,6 +340,7 @@ pub(super) fn prepare() -> io::Result<()> {
     map_windows()?;
     // Without IA32 emulation `int 0x80` is a #GP: it ends this process, which the client reports.
     set_thread_area()?;
+    modify_ldt()?;
     let mut base = 0u64;
     // SAFETY: ARCH_GET_FS (0x1003) writes one u64.
     check(unsafe { libc::syscall(libc::SYS_arch_prctl, 0x1003, &raw mut base) })?;

@@ -20,6 +20,7 @@ pub(super) fn load(state: &State) -> CpuState {
     debug_assert!(state.selectors == SELECTORS);
     cpu.tls[usize::from((GS_SELECTOR >> 3) - FIRST_TLS_ENTRY)] = tls_descriptor(GS_BASE);
     cpu.segments[5] = SegmentState { base: GS_BASE, limit: u32::MAX, selector: GS_SELECTOR, rights: 0xd0f3 };
+    cpu.ldt = Some(crate::descriptors::table());
     cpu.mxcsr = state.mxcsr;
     cpu.xmm = state.xmm;
     let x = &state.x87;

@@ -85,6 +85,7 @@ fn store<E: Emit>(e: &mut E, i: &Insn, format: Format, number: u8, pops: u8) -> 
             }
             None => {
                 // Both halves or none.
+                e.probe_write(at, 8);
                 e.probe_write(at, 10);
                 e.store(at, low);
                 let high = e.helper(Helper::X87StoreHigh, &[site]);
@@ -95,7 +96,13 @@ fn store<E: Emit>(e: &mut E, i: &Insn, format: Format, number: u8, pops: u8) -> 
         }
     });
     // The processor has asked for the access even where nothing is stored.
-    e.when(kept, |e| e.probe_write(at, format.width().map_or(10, Width::bytes)));
+    e.when(kept, |e| match format.width() {
+        Some(w) => e.probe_write(at, w.bytes()),
+        None => {
+            e.probe_write(at, 8);
+            e.probe_write(at, 10);
+        }
+    });
     e.helper(Helper::X87StoreCommit, &[site, offset]);
     Flow::Next
 }

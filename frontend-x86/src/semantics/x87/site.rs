@@ -118,8 +118,7 @@ pub(super) fn check_pending<E: Emit>(e: &mut E) {
 pub(super) fn memory<E: Emit>(e: &mut E, i: &Insn) -> (E::Int, E::Int) {
     let address = i.address();
     let at = linear(e, i);
-    let flat = !matches!(address.segment, Segment::Fs | Segment::Gs);
-    let offset = if flat { at } else { effective(e, &address) };
+    let offset = effective(e, &address);
     (at, offset)
 }
 

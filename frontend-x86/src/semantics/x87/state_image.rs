@@ -21,6 +21,8 @@ const WRITTEN: u32 = XMM + 8 * 16;
 /// The image must begin at a multiple of 16.
 fn aligned<E: Emit>(e: &mut E, i: &Insn) -> E::Int {
     let (at, _) = memory(e, i);
+    // This hardware checks the alignment of the first 4 bytes before that of the image.
+    e.check_aligned(at, 4);
     let (mask, zero) = (e.imm(Width::B32, 15), e.imm(Width::B32, 0));
     let low = e.and(at, mask);
     let fits = e.eq(low, zero);
