@@ -42,6 +42,8 @@ macro_rules! for_each_helper {
             SegmentLimit => Fpu, $crate::semantics::segment::segment_limit_helper;
             VerifyRead => Fpu, $crate::semantics::segment::verify_read_helper;
             VerifyWrite => Fpu, $crate::semantics::segment::verify_write_helper;
+            ParallelDeposit => Fpu, $crate::semantics::bmi::pdep_helper;
+            ParallelExtract => Fpu, $crate::semantics::bmi::pext_helper;
             Crc32 => Fpu, $crate::semantics::crc32::crc32_helper;
             CompareStrings => Fpu, $crate::semantics::sse::string::compare_helper;
             X87Pending => Fpu, $crate::semantics::x87::pending_helper;

@@ -173,7 +173,7 @@ fn create_thread(layer: &'static Layer, frame: &Frame<'_>) -> PalResult {
 
 /// Runs a guest thread on the host thread that was made for it.
 pub(crate) fn thread_main(layer: &'static Layer, start: ThreadStart) {
-    let thread = Thread::new(start.upcalls);
+    let thread = Thread::new(start.upcalls, layer.options.profile);
     let window = layer.window;
     // LibOsThreadStart(start, param), with a return address that faults.
     let mut table = pal_abi::layout::UpcallTable::ZERO;

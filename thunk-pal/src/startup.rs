@@ -237,7 +237,7 @@ fn start(
         threads: AtomicU32::new(0),
     });
     crate::guest::register(below.upcall_slot, crate::host::upcalls());
-    let thread = Thread::new(UpcallStack { base: UPCALL_BASE, size: STACK });
+    let thread = Thread::new(UpcallStack { base: UPCALL_BASE, size: STACK }, layer.options.profile);
     Ok((layer, thread, image, here))
 }
 

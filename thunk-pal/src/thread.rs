@@ -4,6 +4,7 @@ use crate::layer::Layer;
 use crate::serve::{self, After};
 use crate::upcall;
 use core::cell::Cell;
+use frontend_x86::cpuid::Profile;
 use frontend_x86::engine::{Exception as Cpu, Exit};
 use frontend_x86::state::{CpuState, ThreadBlock};
 use pal_abi::flags::mode;
@@ -67,14 +68,14 @@ pub(crate) struct Thread {
 static POOL: Mutex<Vec<(&'static mut CpuState, &'static Signals)>> = Mutex::new(Vec::new());
 
 impl Thread {
-    pub(crate) fn new(upcalls: UpcallStack) -> Self {
+    pub(crate) fn new(upcalls: UpcallStack, profile: Profile) -> Self {
         let pooled = POOL.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
         let (cpu, signals) = pooled.unwrap_or_else(|| {
             let ThreadBlock { interrupt, cpu } = Box::leak(Box::default());
             let signals = Signals { interrupt, in_app: AtomicBool::new(false), seen: AtomicBool::new(false) };
             (cpu, &*Box::leak(Box::new(signals)))
         });
-        *cpu = CpuState::default();
+        *cpu = CpuState { cpuid: profile, ..CpuState::default() };
         signals.interrupt.store(0, Ordering::Release);
         signals.seen.store(false, Ordering::Release);
         Self { cpu, signals, upcalls, mode: mode::LIBOS, depth: 0 }

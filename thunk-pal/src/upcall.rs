@@ -8,6 +8,7 @@ use crate::context;
 use crate::image::GATE_PAGE;
 use crate::layer::{Layer, describe, print};
 use crate::thread::{SYSTEM_CALL, Thread};
+use frontend_x86::cpuid::Profile;
 use frontend_x86::decode::Insn;
 use frontend_x86::engine::Exception as Cpu;
 use frontend_x86::memory::{Access, FaultKind, GuestAddr, GuestMemory};
@@ -85,8 +86,13 @@ pub(crate) fn exception(layer: &Layer, thread: &mut Thread, e: Cpu) {
 
 /// What an undefined instruction would have been: one that is not implemented yet says its name.
 fn undefined(layer: &Layer, eip: u32) -> String {
-    match Insn::fetch(layer.window, eip) {
-        Ok(i) if i.gate().is_none() => format!(": {:?} ({:?}) is not implemented", i.mnemonic(), i.code()),
+    let profile = layer.options.profile;
+    match Insn::fetch(layer.window, eip, profile) {
+        Ok(i) if i.gate().is_none() => {
+            let why =
+                if profile.offers(i.code()) { "not implemented" } else { "not offered by this processor" };
+            format!(": {:?} ({:?}) is {why}", i.mnemonic(), i.code())
+        }
         _ => ": these bytes are no instruction".to_owned(),
     }
 }
@@ -122,7 +128,8 @@ fn dispatch(layer: &Layer, thread: &mut Thread, mut record: Exception) {
             describe(&record, thread.cpu.eip)
         ));
     }
-    let with_fp = record.code != exception::RAW_SYSCALL;
+    // At a system call the library OS saves the floating-point state itself if it needs it, where FXSAVE exists.
+    let with_fp = record.code != exception::RAW_SYSCALL || thread.cpu.cpuid < Profile::Sse2;
     let context = context::save(thread.cpu, thread.mode, with_fp);
     let mut frame = [0; (FRAME + 4) as usize];
     let mut put = |offset: u32, bytes: &[u8]| {

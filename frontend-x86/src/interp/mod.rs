@@ -86,7 +86,7 @@ pub fn execute<'a, M: GuestMemory + ?Sized>(
 
 /// Fetches, decodes and executes the instruction at `cpu.eip`.
 pub fn step_at<M: GuestMemory + ?Sized>(cpu: &mut CpuState, memory: &M) -> StepResult {
-    match Insn::fetch(memory, cpu.eip) {
+    match Insn::fetch(memory, cpu.eip, cpu.cpuid) {
         Ok(insn) => step(cpu, memory, &insn),
         Err(error) => StepResult::Exit(Exit::Exception(error.exception())),
     }

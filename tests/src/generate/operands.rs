@@ -4,7 +4,7 @@ use super::Draft;
 use super::rng::Rng;
 use super::values;
 use crate::layout::{CODE, GS_BASE};
-use iced_x86::{Code, Encoder, Instruction, OpCodeOperandKind as K, OpKind, Register};
+use iced_x86::{Code, Encoder, Instruction, Mnemonic, OpCodeOperandKind as K, OpKind, Register};
 
 const R8: [Register; 8] = [
     Register::AL,
@@ -330,10 +330,31 @@ impl Draft {
                 self.pin(1, keep | low);
             }
         }
+        self.want_control(rng, i);
         if memory {
             self.aim(rng, i, address16);
         }
         self.aim_jump(rng, i);
+    }
+}
+
+impl Draft {
+    /// Pins the third operand where it counts or numbers bits.
+    fn want_control(&mut self, rng: &mut Rng, i: &Instruction) {
+        let value = match i.mnemonic() {
+            Mnemonic::Bzhi | Mnemonic::Sarx | Mnemonic::Shlx | Mnemonic::Shrx => {
+                values::count(rng) | values::integer(rng) & !0xff
+            }
+            Mnemonic::Bextr => {
+                values::count(rng) & 0xff
+                    | (values::count(rng) & 0xff) << 8
+                    | values::integer(rng) & 0xffff_0000
+            }
+            _ => return,
+        };
+        if i.op_count() == 3 {
+            self.pin(number(i.op2_register()), value);
+        }
     }
 }
 

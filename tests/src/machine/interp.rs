@@ -44,7 +44,7 @@ pub fn trace(case: &Case) -> Vec<(Instruction, u8)> {
     let mut cpu = convert::load(&case.state);
     let mut out = Vec::new();
     while out.len() < 1000 {
-        let Ok(insn) = Insn::fetch(&ram, cpu.eip) else { break };
+        let Ok(insn) = Insn::fetch(&ram, cpu.eip, cpu.cpuid) else { break };
         let cl = cpu.gpr[1] as u8;
         let again = cpu.eip;
         let result = step(&mut cpu, &ram, &insn);
