@@ -68,11 +68,13 @@ features! {
     Leaf1Edx 25 Sse2 [SSE];
     Leaf1Edx 26 Sse2 [SSE2];
     Leaf1Ecx 0 V2 [SSE3];
+    Leaf1Ecx 1 Max [PCLMULQDQ];
     Leaf1Ecx 9 V2 [SSSE3];
     Leaf1Ecx 19 V2 [SSE4_1];
     Leaf1Ecx 20 V2 [SSE4_2];
     Leaf1Ecx 22 Max [MOVBE];
     Leaf1Ecx 23 V2 [POPCNT];
+    Leaf1Ecx 25 Max [AES];
     Leaf1Ecx 30 Max [RDRAND];
     Leaf7Ebx 3 Max [BMI1];
     Leaf7Ebx 8 Max [BMI2];
@@ -80,6 +82,7 @@ features! {
     Leaf7Ebx 19 Max [ADX];
     Leaf7Ebx 23 Max [CLFLUSHOPT];
     Leaf7Ebx 24 Max [CLWB];
+    Leaf7Ebx 29 Max [SHA];
     Leaf7Ecx 22 Max [RDPID];
     // AMD repeats here the features that were there before SSE.
     Extended1Edx 0 I686 [];

@@ -12,7 +12,7 @@ use crate::state::CpuState;
 pub type HelperArgs = [u64; 4];
 /// A scalar helper.
 pub type HelperFn = fn(&mut CpuState, &HelperArgs) -> u64;
-/// A vector helper: (state, a, b, immediate). Touches MXCSR only; returns the result.
+/// A vector helper: (state, a, b, immediate). Touches MXCSR only, and may read XMM0; returns the result.
 pub type VecHelperFn = fn(&mut CpuState, u128, u128, u32) -> u128;
 
 /// What of the state a helper touches.
@@ -150,6 +150,20 @@ macro_rules! for_each_vec_helper {
             RoundF64 => $crate::semantics::sse::round::round_f64_helper;
             DotF32 => $crate::semantics::sse::round::dot_f32_helper;
             DotF64 => $crate::semantics::sse::round::dot_f64_helper;
+            AesEncrypt => $crate::semantics::sse::crypto::aes_encrypt_helper;
+            AesEncryptLast => $crate::semantics::sse::crypto::aes_encrypt_last_helper;
+            AesDecrypt => $crate::semantics::sse::crypto::aes_decrypt_helper;
+            AesDecryptLast => $crate::semantics::sse::crypto::aes_decrypt_last_helper;
+            AesUnmix => $crate::semantics::sse::crypto::aes_unmix_helper;
+            AesKeyAssist => $crate::semantics::sse::crypto::aes_key_assist_helper;
+            CarrylessProduct => $crate::semantics::sse::crypto::carryless_product_helper;
+            Sha1Rounds => $crate::semantics::sse::crypto::sha1_rounds_helper;
+            Sha1NextE => $crate::semantics::sse::crypto::sha1_next_e_helper;
+            Sha1Message1 => $crate::semantics::sse::crypto::sha1_message_1_helper;
+            Sha1Message2 => $crate::semantics::sse::crypto::sha1_message_2_helper;
+            Sha256Rounds => $crate::semantics::sse::crypto::sha256_rounds_helper;
+            Sha256Message1 => $crate::semantics::sse::crypto::sha256_message_1_helper;
+            Sha256Message2 => $crate::semantics::sse::crypto::sha256_message_2_helper;
         }
     };
 }

@@ -598,6 +598,20 @@ macro_rules! for_each_mnemonic {
             Pcmpistrm => $crate::semantics::sse::string::mask, fuzz;
             Crc32 => $crate::semantics::crc32::crc32, fuzz;
             Popcnt => $crate::semantics::bits::popcnt, fuzz;
+            Aesenc => $crate::semantics::sse::crypto::of_two, fuzz;
+            Aesenclast => $crate::semantics::sse::crypto::of_two, fuzz;
+            Aesdec => $crate::semantics::sse::crypto::of_two, fuzz;
+            Aesdeclast => $crate::semantics::sse::crypto::of_two, fuzz;
+            Pclmulqdq => $crate::semantics::sse::crypto::of_two, fuzz;
+            Sha1rnds4 => $crate::semantics::sse::crypto::sha, fuzz;
+            Sha1nexte => $crate::semantics::sse::crypto::sha, fuzz;
+            Sha1msg1 => $crate::semantics::sse::crypto::sha, fuzz;
+            Sha1msg2 => $crate::semantics::sse::crypto::sha, fuzz;
+            Sha256msg1 => $crate::semantics::sse::crypto::sha, fuzz;
+            Sha256msg2 => $crate::semantics::sse::crypto::sha, fuzz;
+            Aesimc => $crate::semantics::sse::crypto::of_one, fuzz;
+            Aeskeygenassist => $crate::semantics::sse::crypto::of_one, fuzz;
+            Sha256rnds2 => $crate::semantics::sse::crypto::sha, fuzz;
         }
     };
 }
