@@ -75,6 +75,9 @@ features! {
     Leaf1Ecx 22 Max [MOVBE];
     Leaf1Ecx 23 V2 [POPCNT];
     Leaf1Ecx 25 Max [AES];
+    // XSAVE, and the operating system has switched it on.
+    Leaf1Ecx 26 Max [XSAVE];
+    Leaf1Ecx 27 Max [];
     Leaf1Ecx 30 Max [RDRAND];
     Leaf7Ebx 3 Max [BMI1];
     Leaf7Ebx 8 Max [BMI2];
@@ -84,6 +87,12 @@ features! {
     Leaf7Ebx 24 Max [CLWB];
     Leaf7Ebx 29 Max [SHA];
     Leaf7Ecx 22 Max [RDPID];
+    LeafD1Eax 0 Max [XSAVEOPT];
+    LeafD1Eax 1 Max [XSAVEC];
+    // XGETBV with ECX = 1.
+    LeafD1Eax 2 Max [];
+    // For the kernel alone; no state component is its.
+    LeafD1Eax 3 Max [XSAVES];
     // AMD repeats here the features that were there before SSE.
     Extended1Edx 0 I686 [];
     Extended1Edx 4 I686 [];
@@ -165,17 +174,11 @@ pub fn cpuid(profile: Profile, leaf: u32, subleaf: u32) -> [u32; 4] {
         [word(0), word(4), word(8), word(12)]
     };
     let word = |w| profile.word(w);
-    let saves = word(Word::Leaf1Ecx) >> 27 & 1 != 0;
+    let saves = profile.has(CpuidFeature::XSAVE);
     match (leaf, subleaf) {
         // The vendor string is in EBX, EDX, ECX order.
         (0, _) => {
-            let last = if saves {
-                0xd
-            } else if word(Word::Leaf7Ebx) != 0 {
-                7
-            } else {
-                1
-            };
+            let last = if saves { 0xd } else { 1 };
             [last, u32::from_le_bytes(*b"Auth"), u32::from_le_bytes(*b"cAMD"), u32::from_le_bytes(*b"enti")]
         }
         (1, _) => {

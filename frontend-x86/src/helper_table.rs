@@ -71,6 +71,9 @@ macro_rules! for_each_helper {
             X87LoadEnvironment32 => Fpu, $crate::semantics::x87::environment::load_environment_32_helper;
             FxsaveWord => Fpu, $crate::semantics::x87::state_image::fxsave_word_helper;
             FxrstorHeader => Fpu, $crate::semantics::x87::state_image::fxrstor_header_helper;
+            X87InUse => Fpu, $crate::semantics::x87::xsave::in_use_helper;
+            X87Reset => Fpu, $crate::semantics::x87::xsave::reset_helper;
+            ExtendedControl => Fpu, $crate::semantics::x87::xsave::extended_control_helper;
             X87LoadEnvironment16 => Fpu, $crate::semantics::x87::environment::load_environment_16_helper;
         }
     };

@@ -612,6 +612,14 @@ macro_rules! for_each_mnemonic {
             Aesimc => $crate::semantics::sse::crypto::of_one, fuzz;
             Aeskeygenassist => $crate::semantics::sse::crypto::of_one, fuzz;
             Sha256rnds2 => $crate::semantics::sse::crypto::sha, fuzz;
+            Xsave => $crate::semantics::x87::xsave::save, fuzz;
+            Xsaveopt => $crate::semantics::x87::xsave::save, fuzz;
+            Xsavec => $crate::semantics::x87::xsave::save, fuzz;
+            Xrstor => $crate::semantics::x87::xsave::restore, fuzz;
+            Xgetbv => $crate::semantics::x87::xsave::xgetbv, skip("the processor has other state components");
+            Xsetbv => $crate::semantics::system::privileged, fuzz;
+            Xsaves => $crate::semantics::system::privileged, fuzz;
+            Xrstors => $crate::semantics::system::privileged, fuzz;
         }
     };
 }

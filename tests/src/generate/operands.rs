@@ -39,6 +39,9 @@ const R32: [Register; 8] = [
 const SEGMENTS: [Register; 6] =
     [Register::ES, Register::CS, Register::SS, Register::DS, Register::FS, Register::GS];
 
+/// Bytes of XSAVE's area for x87 and SSE.
+const XSAVE_AREA: u32 = 576;
+
 /// The number of a general register, 0–7.
 fn number(r: Register) -> usize {
     r.full_register32().number() & 7
@@ -267,8 +270,10 @@ impl Draft {
     /// Settles base register or displacement so that the memory operand lies at an interesting address, and puts
     /// interesting bytes there.
     fn aim(&mut self, rng: &mut Rng, i: &mut Instruction, address16: bool) {
-        let size = (i.memory_size().size() as u32).max(1);
+        let components = super::saves_components(i.code());
+        let size = if components { XSAVE_AREA } else { (i.memory_size().size() as u32).max(1) };
         let target = if address16 { values::address16(rng, size) } else { values::address(rng, size) };
+        let target = if components && !rng.one_in(8) { target & !63 } else { target };
         let segment = if i.memory_segment() == Register::GS { GS_BASE } else { 0 };
         let (target, offset) = match (i.memory_segment() == Register::GS, address16) {
             (true, true) => {
@@ -339,8 +344,15 @@ impl Draft {
 }
 
 impl Draft {
-    /// Pins the third operand where it counts or numbers bits.
+    /// Pins the third operand where it counts or numbers bits, and what chooses state components.
     fn want_control(&mut self, rng: &mut Rng, i: &Instruction) {
+        if super::saves_components(i.code()) {
+            // Bits that are components on no processor of ours, and the two that Trunnion's has. Of the others all that
+            // natively there are would be saved and restored.
+            let (low, high) = (rng.next32() & 0xfff0_0003, rng.next32() & 0x00ff_ffff);
+            self.pin(0, low);
+            self.pin(2, high);
+        }
         let value = match i.mnemonic() {
             Mnemonic::Bzhi | Mnemonic::Sarx | Mnemonic::Shlx | Mnemonic::Shrx => {
                 values::count(rng) | values::integer(rng) & !0xff

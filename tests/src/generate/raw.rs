@@ -59,7 +59,8 @@ impl Generator {
     fn comparable(&self, code: Code, bytes: &[u8]) -> bool {
         if code != Code::INVALID {
             let known = self.mnemonics.contains(&code.mnemonic()) && !super::excluded(code);
-            return known && !matches!(code.mnemonic(), Mnemonic::Iret | Mnemonic::Iretd);
+            let chosen = super::saves_components(code);
+            return known && !chosen && !matches!(code.mnemonic(), Mnemonic::Iret | Mnemonic::Iretd);
         }
         // Invalid to the decoder's default options, but some processors have them.
         let body: Vec<u8> = bytes.iter().copied().skip_while(|b| PREFIXES.contains(b)).collect();
