@@ -86,6 +86,7 @@ features! {
     Leaf7Ebx 23 Max [CLFLUSHOPT];
     Leaf7Ebx 24 Max [CLWB];
     Leaf7Ebx 29 Max [SHA];
+    Leaf7Ecx 8 Max [GFNI];
     Leaf7Ecx 22 Max [RDPID];
     LeafD1Eax 0 Max [XSAVEOPT];
     LeafD1Eax 1 Max [XSAVEC];

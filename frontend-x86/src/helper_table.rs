@@ -160,6 +160,9 @@ macro_rules! for_each_vec_helper {
             AesUnmix => $crate::semantics::sse::crypto::aes_unmix_helper;
             AesKeyAssist => $crate::semantics::sse::crypto::aes_key_assist_helper;
             CarrylessProduct => $crate::semantics::sse::crypto::carryless_product_helper;
+            FieldProduct => $crate::semantics::sse::crypto::field_product_helper;
+            FieldAffine => $crate::semantics::sse::crypto::field_affine_helper;
+            FieldAffineInverse => $crate::semantics::sse::crypto::field_affine_inverse_helper;
             Sha1Rounds => $crate::semantics::sse::crypto::sha1_rounds_helper;
             Sha1NextE => $crate::semantics::sse::crypto::sha1_next_e_helper;
             Sha1Message1 => $crate::semantics::sse::crypto::sha1_message_1_helper;

@@ -603,6 +603,9 @@ macro_rules! for_each_mnemonic {
             Aesdec => $crate::semantics::sse::crypto::of_two, fuzz;
             Aesdeclast => $crate::semantics::sse::crypto::of_two, fuzz;
             Pclmulqdq => $crate::semantics::sse::crypto::of_two, fuzz;
+            Gf2p8mulb => $crate::semantics::sse::crypto::of_two, fuzz;
+            Gf2p8affineqb => $crate::semantics::sse::crypto::of_two, fuzz;
+            Gf2p8affineinvqb => $crate::semantics::sse::crypto::of_two, fuzz;
             Sha1rnds4 => $crate::semantics::sse::crypto::sha, fuzz;
             Sha1nexte => $crate::semantics::sse::crypto::sha, fuzz;
             Sha1msg1 => $crate::semantics::sse::crypto::sha, fuzz;

@@ -11,7 +11,8 @@ const fn double(a: u8) -> u8 {
 }
 
 /// Multiplication in that field.
-const fn multiply(mut a: u8, mut b: u8) -> u8 {
+#[must_use]
+pub const fn multiply(mut a: u8, mut b: u8) -> u8 {
     let mut product = 0;
     while b != 0 {
         if b & 1 != 0 {
@@ -23,16 +24,21 @@ const fn multiply(mut a: u8, mut b: u8) -> u8 {
     product
 }
 
-/// SubBytes of one byte: the inverse, then an affine map. FIPS 197, 5.1.1.
-const fn substitute(a: u8) -> u8 {
-    // The inverse is a²⁵⁴ = a² · a⁴ · … · a¹²⁸, and 0 for 0.
+/// The inverse in that field, which is a²⁵⁴ = a² · a⁴ · … · a¹²⁸, and 0 for 0.
+#[must_use]
+pub const fn invert(a: u8) -> u8 {
     let (mut power, mut inverse, mut n) = (a, 1, 1);
     while n < 8 {
         power = multiply(power, power);
         inverse = multiply(inverse, power);
         n += 1;
     }
-    let b = inverse;
+    inverse
+}
+
+/// SubBytes of one byte: the inverse, then an affine map. FIPS 197, 5.1.1.
+const fn substitute(a: u8) -> u8 {
+    let b = invert(a);
     b ^ b.rotate_left(1) ^ b.rotate_left(2) ^ b.rotate_left(3) ^ b.rotate_left(4) ^ 0x63
 }
 

@@ -137,7 +137,7 @@ pub fn flags() -> String {
             ],
         ),
         (xsave, &[(0, "xsaveopt"), (1, "xsavec"), (2, "xgetbv1"), (3, "xsaves")]),
-        (basic(7)[2], &[(22, "rdpid")]),
+        (basic(7)[2], &[(8, "gfni"), (22, "rdpid")]),
     ];
     for (word, names) in others {
         for (_, name) in names.iter().filter(|(bit, _)| word >> bit & 1 != 0) {

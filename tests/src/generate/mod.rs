@@ -54,20 +54,41 @@ fn excluded(c: Code) -> bool {
     vendor || absent(c) || c.cpuid_features().iter().any(|f| OTHERS.contains(f))
 }
 
-/// Extensions of this project's processors that Trunnion's does not have, and why: their instructions are #UD.
+/// Extensions of user mode that Trunnion's processor does not have, and why: their instructions are #UD. SYSENTER and SYSCALL
+/// are in the table of instructions, as #UD.
 pub const ABSENT: &[(CpuidFeature, &str)] = {
     use CpuidFeature as F;
     const WIDE: &str = "vectors of 256 bits and more";
-    const AMD: &str = "AMD alone had it, and dropped it";
+    const DROPPED: &str = "AMD alone had it, and drops it";
+    const AMD: &str = "AMD alone has it, and programs do without";
+    const INTEL: &str = "Intel alone has it: the processor that is shown is one of AMD's";
+    const KEYS: &str = "the library OS has no protection keys";
     &[
         (F::AVX, WIDE),
         (F::AVX2, WIDE),
         (F::FMA, WIDE),
-        (F::GFNI, WIDE),
-        (F::D3NOW, AMD),
-        (F::D3NOWEXT, AMD),
-        (F::SSE4A, AMD),
-        (F::TBM, AMD),
+        (F::F16C, WIDE),
+        (F::AVX512F, WIDE),
+        (F::D3NOW, DROPPED),
+        (F::D3NOWEXT, DROPPED),
+        (F::SSE4A, DROPPED),
+        (F::TBM, DROPPED),
+        (F::XOP, DROPPED),
+        (F::FMA4, DROPPED),
+        (F::LWP, DROPPED),
+        (F::CLZERO, AMD),
+        (F::MONITORX, AMD),
+        (F::RDPRU, AMD),
+        (F::MCOMMIT, AMD),
+        (F::RTM, INTEL),
+        (F::MPX, INTEL),
+        (F::SERIALIZE, INTEL),
+        (F::MOVDIRI, INTEL),
+        (F::MOVDIR64B, INTEL),
+        (F::WAITPKG, INTEL),
+        (F::ENQCMD, INTEL),
+        (F::PTWRITE, INTEL),
+        (F::PKU, KEYS),
     ]
 };
 

@@ -235,6 +235,7 @@ impl Draft {
                     | F::AES
                     | F::PCLMULQDQ
                     | F::SHA
+                    | F::GFNI
                     | F::XSAVE
                     | F::XSAVEC
                     | F::XSAVEOPT

@@ -1,4 +1,4 @@
-//! AES, carry-less products, SHA: each instruction is one function of its operands. SDM vol. 1, 12.13 and 5.8.
+//! AES, carry-less products, GFNI, SHA: each instruction is one function of its operands. SDM vol. 1, 12.13 and 5.8.
 //!
 //! AMD's processors take SHA's memory operands at any address, where the SDM wants them aligned.
 
@@ -11,14 +11,17 @@ use crate::operand::linear;
 use crate::state::CpuState;
 use iced_x86::Mnemonic;
 
-/// AES and PCLMULQDQ: the two operands and the immediate, if there is one, through the mnemonic's helper.
+/// AES, PCLMULQDQ and GFNI: the two operands and the immediate, if there is one, through the mnemonic's helper.
 pub fn of_two<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     let helper = match i.mnemonic() {
         Mnemonic::Aesenc => VecHelper::AesEncrypt,
         Mnemonic::Aesenclast => VecHelper::AesEncryptLast,
         Mnemonic::Aesdec => VecHelper::AesDecrypt,
         Mnemonic::Aesdeclast => VecHelper::AesDecryptLast,
-        _ => VecHelper::CarrylessProduct,
+        Mnemonic::Pclmulqdq => VecHelper::CarrylessProduct,
+        Mnemonic::Gf2p8mulb => VecHelper::FieldProduct,
+        Mnemonic::Gf2p8affineqb => VecHelper::FieldAffine,
+        _ => VecHelper::FieldAffineInverse,
     };
     let imm = immediate(i);
     packed(e, i, |e, a, b| e.vec_helper(helper, a, b, imm))
@@ -119,4 +122,32 @@ pub fn carryless_product_helper(_: &mut CpuState, a: u128, b: u128, imm: u32) ->
     let half = |v: u128, upper: bool| if upper { v >> 64 } else { v & u128::from(u64::MAX) };
     let (a, b) = (half(a, imm & 1 != 0), half(b, imm & 0x10 != 0));
     (0..64).fold(0, |product, n| product ^ if b >> n & 1 != 0 { a << n } else { 0 })
+}
+
+/// `GF2P8MULB` — products of bytes in AES's field. SDM vol. 2A.
+pub fn field_product_helper(_: &mut CpuState, a: u128, b: u128, _: u32) -> u128 {
+    let (a, b) = (a.to_le_bytes(), b.to_le_bytes());
+    u128::from_le_bytes(core::array::from_fn(|n| aes::multiply(a[n], b[n])))
+}
+
+/// Bytes as columns of bits, multiplied by the matrix in the same half of `matrices`, plus a constant. The matrix's last
+/// byte is the row of bit 0.
+fn affine(bytes: [u8; 16], matrices: u128, constant: u32) -> u128 {
+    let rows = matrices.to_le_bytes();
+    let [constant, ..] = constant.to_le_bytes();
+    let image = |n: usize| {
+        let bit = |k: usize| (rows[n / 8 * 8 + 7 - k] & bytes[n]).count_ones() & 1;
+        (0..8).fold(constant, |all, k| all ^ u8::from(bit(k) != 0) << k)
+    };
+    u128::from_le_bytes(core::array::from_fn(image))
+}
+
+/// `GF2P8AFFINEQB` — an affine map of each byte of `a`. SDM vol. 2A.
+pub fn field_affine_helper(_: &mut CpuState, a: u128, b: u128, imm: u32) -> u128 {
+    affine(a.to_le_bytes(), b, imm)
+}
+
+/// `GF2P8AFFINEINVQB` — the same of each byte's inverse in AES's field.
+pub fn field_affine_inverse_helper(_: &mut CpuState, a: u128, b: u128, imm: u32) -> u128 {
+    affine(a.to_le_bytes().map(aes::invert), b, imm)
 }
