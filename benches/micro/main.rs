@@ -33,7 +33,8 @@ const CODE_BYTES: &[u8] = &[
 fn decoded() -> Vec<Insn> {
     let (mut insns, mut at) = (Vec::new(), 0);
     while at < CODE_BYTES.len() {
-        let insn = Insn::decode(&CODE_BYTES[at..], CODE).expect("the bytes above are instructions");
+        let insn = Insn::decode(&CODE_BYTES[at..], CODE, frontend_x86::cpuid::Profile::default())
+            .expect("the bytes above are instructions");
         at += insn.len() as usize;
         insns.push(insn);
     }

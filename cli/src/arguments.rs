@@ -32,6 +32,19 @@ pub(crate) enum EngineChoice {
     Compare,
 }
 
+/// Which processor the program sees.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Processor {
+    /// A Pentium Pro: no MMX, no SSE
+    I686,
+    /// With MMX, SSE and SSE2
+    Sse2,
+    /// With SSE3 to SSE4.2 and POPCNT, as x86-64-v2
+    V2,
+    /// Everything that is implemented
+    Max,
+}
+
 /// What to print about a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Trace {
@@ -70,6 +83,9 @@ pub(crate) struct Run {
     /// How guest code is run
     #[arg(long, value_enum, value_name = "ENGINE", default_value = "auto")]
     pub(crate) engine: EngineChoice,
+    /// Which processor the program sees: what CPUID offers, and which instructions there are
+    #[arg(long, value_enum, value_name = "CPU", default_value = "max")]
+    pub(crate) cpu: Processor,
     /// Print what happens, to standard error
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     pub(crate) trace: Vec<Trace>,

@@ -1,8 +1,9 @@
 //! Puts the layers together: native PAL, emulating extension with its engine, library OS.
 
-use crate::arguments::{EngineChoice, Run, Trace};
+use crate::arguments::{EngineChoice, Processor, Run, Trace};
 use crate::view::View;
 use anyhow::{Context, Result, bail};
+use frontend_x86::cpuid::Profile;
 use frontend_x86::engine::Engine;
 use jit::{CodeMemory, DualMapping, EngineKind, Jit, JitError, JitOptions};
 use native_pal_aarch64::Config;
@@ -45,7 +46,16 @@ pub(crate) fn run(run: &Run, image: &'static [u8]) -> Result<u8> {
             EngineChoice::Compare => EngineKind::Auto,
         },
         compare: run.engine == EngineChoice::Compare,
-        extension: Options { trace_calls: traced(Trace::Calls), trace_exceptions: traced(Trace::Exceptions) },
+        extension: Options {
+            trace_calls: traced(Trace::Calls),
+            trace_exceptions: traced(Trace::Exceptions),
+            profile: match run.cpu {
+                Processor::I686 => Profile::I686,
+                Processor::Sse2 => Profile::Sse2,
+                Processor::V2 => Profile::V2,
+                Processor::Max => Profile::Max,
+            },
+        },
     };
     assert!(CHOICES.set(choices).is_ok(), "one run a process");
     let mut trace = Vec::new();

@@ -1,12 +1,14 @@
 //! Bytes to [`Insn`]: a thin layer over iced-x86's decoder, with the gate opcode added.
 
+use crate::cpuid::Profile;
 use crate::emit::{Rep, Width};
 use crate::memory::{Fault, GuestAddr, GuestMemory};
 use crate::operand::Address;
 use crate::shape::{Operand, Shape};
 use crate::state::{Gpr, Segment};
 use iced_x86::{
-    Code, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic, OpAccess, OpKind, Register,
+    Code, CpuidFeature, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic, OpAccess, OpKind,
+    Register,
 };
 
 /// First two bytes of a gate: an opcode that no processor defines. The gate's number follows, little-endian.
@@ -14,9 +16,13 @@ pub const GATE_OPCODE: [u8; 2] = [0x0f, 0x3f];
 /// Longest instruction.
 pub const MAX_LENGTH: usize = 15;
 
-/// F3 0F BC and F3 0F BD are BSF and BSR with a prefix that does nothing, as on every processor without TZCNT and LZCNT:
-/// compilers rely on it. CPUID offers neither.
-const OPTIONS: u32 = DecoderOptions::NO_MPFX_0FBC | DecoderOptions::NO_MPFX_0FBD;
+/// The bytes that mean something else where a feature is missing: F3 0F BC and F3 0F BD are BSF and BSR with a prefix that
+/// does nothing, as on every processor without TZCNT and LZCNT. Compilers rely on it.
+fn options(profile: Profile) -> u32 {
+    let tzcnt = if profile.has(CpuidFeature::BMI1) { 0 } else { DecoderOptions::NO_MPFX_0FBC };
+    let lzcnt = if profile.has(CpuidFeature::LZCNT) { 0 } else { DecoderOptions::NO_MPFX_0FBD };
+    tzcnt | lzcnt
+}
 
 /// One decoded instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,39 +78,40 @@ fn wants_more(bits: CodeBits, bytes: &[u8]) -> bool {
 }
 
 impl Insn {
-    fn new(raw: Instruction, gate: Option<u16>, x87_opcode: u16) -> Self {
+    /// `offered`: whether the processor has it; what it has not raises #UD, as what has no row.
+    fn new(raw: Instruction, gate: Option<u16>, offered: bool, x87_opcode: u16) -> Self {
         let mnemonic = raw.mnemonic();
-        let row = if gate.is_some() { 0 } else { crate::table::row(mnemonic) };
+        let row = if offered { crate::table::row(mnemonic) } else { 0 };
         Self { raw, mnemonic, row, gate, x87_opcode, shape: Shape::of(&raw) }
     }
 
-    /// Decodes the instruction at `eip` from its bytes.
+    /// Decodes the instruction at `eip` from its bytes, as the processor of this profile does.
     ///
     /// # Errors
     /// [`DecodeError`], without `Fetch`.
-    pub fn decode(bytes: &[u8], eip: u32) -> Result<Self, DecodeError> {
-        Self::decode_in(CodeBits::B32, bytes, eip)
+    pub fn decode(bytes: &[u8], eip: u32, profile: Profile) -> Result<Self, DecodeError> {
+        Self::decode_in(CodeBits::B32, bytes, eip, profile)
     }
 
     /// Likewise in a code segment of either kind.
     ///
     /// # Errors
     /// [`DecodeError`], without `Fetch`.
-    pub fn decode_in(bits: CodeBits, bytes: &[u8], eip: u32) -> Result<Self, DecodeError> {
+    pub fn decode_in(bits: CodeBits, bytes: &[u8], eip: u32, profile: Profile) -> Result<Self, DecodeError> {
         if let [0x0f, 0x3f, low, high, ..] = *bytes {
             let mut raw = Instruction::new();
             raw.set_len(4);
             raw.set_next_ip32(eip.wrapping_add(4));
-            return Ok(Self::new(raw, Some(u16::from_le_bytes([low, high])), 0));
+            return Ok(Self::new(raw, Some(u16::from_le_bytes([low, high])), false, 0));
         }
         if bytes.starts_with(&GATE_OPCODE) {
             return Err(DecodeError::Truncated);
         }
         let shown = &bytes[..bytes.len().min(MAX_LENGTH)];
-        let mut decoder = Decoder::with_ip(bits as u32, shown, u64::from(eip), OPTIONS);
+        let mut decoder = Decoder::with_ip(bits as u32, shown, u64::from(eip), options(profile));
         let raw = decoder.decode();
         match decoder.last_error() {
-            DecoderError::None => Ok(Self::new(raw, None, x87_opcode(shown))),
+            DecoderError::None => Ok(Self::new(raw, None, profile.offers(raw.code()), x87_opcode(shown))),
             DecoderError::NoMoreBytes => Err(DecodeError::Truncated),
             // The decoder calls what does not fit 15 bytes invalid. It is too long if 14 bytes left it wanting.
             _ if shown.len() == MAX_LENGTH && wants_more(bits, &shown[..MAX_LENGTH - 1]) => {
@@ -118,17 +125,21 @@ impl Insn {
     ///
     /// # Errors
     /// [`DecodeError`]; an instruction that runs into a page without execute permission gives that page's fault.
-    pub fn fetch<M: GuestMemory + ?Sized>(memory: &M, eip: u32) -> Result<Self, DecodeError> {
+    pub fn fetch<M: GuestMemory + ?Sized>(
+        memory: &M,
+        eip: u32,
+        profile: Profile,
+    ) -> Result<Self, DecodeError> {
         let mut bytes = [0; MAX_LENGTH];
         let got = memory.fetch(GuestAddr(eip), &mut bytes).map_err(DecodeError::Fetch)?;
-        match Self::decode(&bytes[..got], eip) {
+        match Self::decode(&bytes[..got], eip, profile) {
             Err(DecodeError::Truncated) => {
                 let short = u32::try_from(got).expect("at most 15");
                 let mut one = [0];
                 match memory.fetch(GuestAddr(eip).wrapping_add(short), &mut one) {
                     Err(fault) => Err(DecodeError::Fetch(fault)),
                     // The page became executable meanwhile.
-                    Ok(_) => Self::fetch(memory, eip),
+                    Ok(_) => Self::fetch(memory, eip, profile),
                 }
             }
             other => other,
@@ -158,7 +169,7 @@ impl Insn {
     pub fn mnemonic(&self) -> Mnemonic {
         self.mnemonic
     }
-    /// The number of its row in the table of instructions; 0 for a gate and for what is not implemented.
+    /// The number of its row in the table of instructions; 0 for a gate and for what the processor has not.
     #[inline]
     #[must_use]
     pub const fn row(&self) -> u16 {
@@ -316,4 +327,44 @@ pub fn segment(r: Register) -> Option<Segment> {
         Register::GS => Segment::Gs,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mnemonic(bytes: &[u8], profile: Profile) -> (Mnemonic, bool) {
+        let insn = Insn::decode(bytes, 0x1000, profile).expect("an instruction");
+        (insn.mnemonic(), insn.row() != 0)
+    }
+
+    #[test]
+    fn the_prefix_of_tzcnt_and_lzcnt_does_nothing_on_older_processors() {
+        let (tzcnt, lzcnt) = ([0xf3, 0x0f, 0xbc, 0xc1], [0xf3, 0x0f, 0xbd, 0xc1]);
+        for profile in [Profile::I686, Profile::Sse2, Profile::V2] {
+            assert_eq!(mnemonic(&tzcnt, profile), (Mnemonic::Bsf, true));
+            assert_eq!(mnemonic(&lzcnt, profile), (Mnemonic::Bsr, true));
+        }
+        assert_eq!(mnemonic(&tzcnt, Profile::Max), (Mnemonic::Tzcnt, true));
+        assert_eq!(mnemonic(&lzcnt, Profile::Max), (Mnemonic::Lzcnt, true));
+        assert_eq!(mnemonic(&tzcnt[1..], Profile::Max), (Mnemonic::Bsf, true));
+    }
+
+    #[test]
+    fn what_a_profile_does_not_offer_has_no_row() {
+        let cases: [(&[u8], Mnemonic, Profile); 7] = [
+            (&[0x0f, 0x58, 0xc1], Mnemonic::Addps, Profile::Sse2),
+            (&[0x0f, 0xef, 0xc0], Mnemonic::Pxor, Profile::Sse2),
+            (&[0xf3, 0x0f, 0xb8, 0xc1], Mnemonic::Popcnt, Profile::V2),
+            (&[0xdd, 0x08], Mnemonic::Fisttp, Profile::V2),
+            (&[0x0f, 0x38, 0xf0, 0x00], Mnemonic::Movbe, Profile::Max),
+            (&[0xc4, 0xe2, 0x78, 0xf2, 0xc1], Mnemonic::Andn, Profile::Max),
+            (&[0x0f, 0x18, 0x00], Mnemonic::Prefetchnta, Profile::I686),
+        ];
+        for (bytes, name, since) in cases {
+            for profile in Profile::ALL {
+                assert_eq!(mnemonic(bytes, profile), (name, profile >= since), "{profile:?}");
+            }
+        }
+    }
 }

@@ -303,6 +303,9 @@ impl Emit for Trace<'_> {
     fn timestamp(&mut self) -> Width {
         Width::B64
     }
+    fn random(&mut self) -> Width {
+        Width::B64
+    }
     fn xmm(&mut self, n: u8) {
         self.effects.xmm_read |= 1 << (n & 7);
     }
@@ -352,12 +355,13 @@ impl Emit for Trace<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpuid::Profile;
     use crate::flags::LazyFlags;
     use crate::interp::StepResult;
     use crate::testing::{Bench, CODE, DATA, Random};
 
     fn effects(code: &[u8]) -> Effects {
-        Effects::of(&Insn::decode(code, CODE).expect("an instruction"))
+        Effects::of(&Insn::decode(code, CODE, Profile::Max).expect("an instruction"))
     }
 
     #[test]
@@ -386,7 +390,7 @@ mod tests {
             if random.below(4) == 0 {
                 code[0] = 0x0f;
             }
-            let Ok(insn) = Insn::decode(&code, CODE) else { continue };
+            let Ok(insn) = Insn::decode(&code, CODE, Profile::Max) else { continue };
             let mut bench = Bench::new(&code);
             for r in &mut bench.cpu.gpr {
                 *r = DATA + random.below(0x1000);

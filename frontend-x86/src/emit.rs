@@ -414,6 +414,8 @@ pub trait Emit {
     fn raise_status(&mut self, status: Self::Int);
     /// The time-stamp counter, 64 bits.
     fn timestamp(&mut self) -> Self::Int;
+    /// 64 bits: 32 random ones below, then a 1; all zero where the layers below have none.
+    fn random(&mut self) -> Self::Int;
 
     // ---- vectors
     /// Reads XMMn.

@@ -12,7 +12,7 @@ use crate::state::CpuState;
 pub type HelperArgs = [u64; 4];
 /// A scalar helper.
 pub type HelperFn = fn(&mut CpuState, &HelperArgs) -> u64;
-/// A vector helper: (state, a, b, immediate). Touches MXCSR only; returns the result.
+/// A vector helper: (state, a, b, immediate). Touches MXCSR only, and may read XMM0; returns the result.
 pub type VecHelperFn = fn(&mut CpuState, u128, u128, u32) -> u128;
 
 /// What of the state a helper touches.
@@ -44,6 +44,8 @@ macro_rules! for_each_helper {
             SegmentLimit => Fpu, $crate::semantics::segment::segment_limit_helper;
             VerifyRead => Fpu, $crate::semantics::segment::verify_read_helper;
             VerifyWrite => Fpu, $crate::semantics::segment::verify_write_helper;
+            ParallelDeposit => Fpu, $crate::semantics::bmi::pdep_helper;
+            ParallelExtract => Fpu, $crate::semantics::bmi::pext_helper;
             Crc32 => Fpu, $crate::semantics::crc32::crc32_helper;
             CompareStrings => Fpu, $crate::semantics::sse::string::compare_helper;
             X87Pending => Fpu, $crate::semantics::x87::pending_helper;
@@ -71,6 +73,9 @@ macro_rules! for_each_helper {
             X87LoadEnvironment32 => Fpu, $crate::semantics::x87::environment::load_environment_32_helper;
             FxsaveWord => Fpu, $crate::semantics::x87::state_image::fxsave_word_helper;
             FxrstorHeader => Fpu, $crate::semantics::x87::state_image::fxrstor_header_helper;
+            X87InUse => Fpu, $crate::semantics::x87::xsave::in_use_helper;
+            X87Reset => Fpu, $crate::semantics::x87::xsave::reset_helper;
+            ExtendedControl => Fpu, $crate::semantics::x87::xsave::extended_control_helper;
             X87LoadEnvironment16 => Fpu, $crate::semantics::x87::environment::load_environment_16_helper;
         }
     };
@@ -150,6 +155,23 @@ macro_rules! for_each_vec_helper {
             RoundF64 => $crate::semantics::sse::round::round_f64_helper;
             DotF32 => $crate::semantics::sse::round::dot_f32_helper;
             DotF64 => $crate::semantics::sse::round::dot_f64_helper;
+            AesEncrypt => $crate::semantics::sse::crypto::aes_encrypt_helper;
+            AesEncryptLast => $crate::semantics::sse::crypto::aes_encrypt_last_helper;
+            AesDecrypt => $crate::semantics::sse::crypto::aes_decrypt_helper;
+            AesDecryptLast => $crate::semantics::sse::crypto::aes_decrypt_last_helper;
+            AesUnmix => $crate::semantics::sse::crypto::aes_unmix_helper;
+            AesKeyAssist => $crate::semantics::sse::crypto::aes_key_assist_helper;
+            CarrylessProduct => $crate::semantics::sse::crypto::carryless_product_helper;
+            FieldProduct => $crate::semantics::sse::crypto::field_product_helper;
+            FieldAffine => $crate::semantics::sse::crypto::field_affine_helper;
+            FieldAffineInverse => $crate::semantics::sse::crypto::field_affine_inverse_helper;
+            Sha1Rounds => $crate::semantics::sse::crypto::sha1_rounds_helper;
+            Sha1NextE => $crate::semantics::sse::crypto::sha1_next_e_helper;
+            Sha1Message1 => $crate::semantics::sse::crypto::sha1_message_1_helper;
+            Sha1Message2 => $crate::semantics::sse::crypto::sha1_message_2_helper;
+            Sha256Rounds => $crate::semantics::sse::crypto::sha256_rounds_helper;
+            Sha256Message1 => $crate::semantics::sse::crypto::sha256_message_1_helper;
+            Sha256Message2 => $crate::semantics::sse::crypto::sha256_message_2_helper;
         }
     };
 }

@@ -143,4 +143,12 @@ pub trait GuestMemory: Send + Sync + 'static {
     fn window_base(&self) -> Option<u64>;
     /// The value of the time-stamp counter (RDTSC).
     fn timestamp(&self) -> u64;
+    /// Random bits of cryptographic quality (RDRAND), where the layers below have any.
+    fn random(&self) -> Option<u32>;
+}
+
+/// Random bits as [`crate::emit::Emit::random`] has them.
+#[must_use]
+pub fn random_word(bits: Option<u32>) -> u64 {
+    bits.map_or(0, |bits| 1 << 32 | u64::from(bits))
 }

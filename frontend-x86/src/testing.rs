@@ -386,6 +386,9 @@ impl GuestMemory for TestMemory {
     fn timestamp(&self) -> u64 {
         0x0123_4567_89ab_cdef
     }
+    fn random(&self) -> Option<u32> {
+        Some(0x600d_5eed)
+    }
 }
 
 #[cfg(test)]

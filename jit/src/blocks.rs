@@ -7,6 +7,7 @@
 use crate::origin::{self, Generation, WatchPage};
 use crate::pages::Pages;
 use crate::region::{NoRegion, fetch};
+use frontend_x86::cpuid::Profile;
 use frontend_x86::decode::Insn;
 use frontend_x86::memory::{GuestAddr, GuestMemory};
 use iced_x86::FlowControl;
@@ -43,6 +44,8 @@ struct Store {
 #[derive(Debug)]
 pub(crate) struct BlockCache {
     identity: u64,
+    /// The processor that its bytes were decoded for.
+    profile: Profile,
     /// Where blocks are in the store, from 1; 0 for a vacant slot.
     slots: Box<[u32]>,
     /// How often the block in the same place of the store was executed.
@@ -77,9 +80,10 @@ fn since<T>(part: &[T], start: usize) -> Range<u32> {
 }
 
 impl BlockCache {
-    fn new(identity: u64) -> Self {
+    fn new(identity: u64, profile: Profile) -> Self {
         Self {
             identity,
+            profile,
             slots: vec![0; SLOTS].into(),
             executions: Vec::with_capacity(STORED),
             store: Store {
@@ -90,11 +94,11 @@ impl BlockCache {
         }
     }
 
-    /// This thread's cache for an engine.
-    pub(crate) fn take(identity: u64) -> Box<Self> {
+    /// This thread's cache for an engine and a processor.
+    pub(crate) fn take(identity: u64, profile: Profile) -> Box<Self> {
         match CACHE.take() {
-            Some(cache) if cache.identity == identity => cache,
-            _ => Box::new(Self::new(identity)),
+            Some(cache) if (cache.identity, cache.profile) == (identity, profile) => cache,
+            _ => Box::new(Self::new(identity, profile)),
         }
     }
 
@@ -123,7 +127,7 @@ impl BlockCache {
                     self.executions.clear();
                     self.slots.fill(0);
                 }
-                let block = self.store.decode(memory, pages, eip, watch)?;
+                let block = self.store.decode(memory, pages, eip, self.profile, watch)?;
                 self.store.blocks.push(block);
                 self.executions.push(executions);
                 let count = self.executions.len();
@@ -161,6 +165,7 @@ impl Store {
         memory: &M,
         pages: &Pages,
         eip: u32,
+        profile: Profile,
         watch: &mut WatchPage<'_>,
     ) -> Result<Block, NoRegion> {
         let starts = (self.insns.len(), self.bytes.len());
@@ -176,7 +181,7 @@ impl Store {
         };
         let mut at = eip;
         while self.insns.len() < starts.0 + LENGTH {
-            let insn = match fetch(memory, at, &mut note) {
+            let insn = match fetch(memory, at, profile, &mut note) {
                 Ok(insn) => insn,
                 Err(reason) if self.insns.len() == starts.0 => return Err(reason),
                 Err(_) => break,

@@ -3,7 +3,7 @@
 //! The interpreter goes first, on a copy of the state and through a [`Journal`]; its writes are undone and the translated
 //! block runs on the real state. Then states, exits and the bytes that the interpreter wrote must be equal. A write
 //! that only translated code makes is seen when a later block reads it. Not compared: blocks that read the time-stamp
-//! counter, change code, or touch a page whose first access has an effect of its own. For guests with one thread.
+//! counter or random bits, change code, or touch a page whose first access has an effect of its own. For guests with one thread.
 
 use crate::Jit;
 use crate::dispatch::Thread;

@@ -169,15 +169,21 @@ fn fault_table(code: &CompiledCode, built: &Built) -> FaultTable {
     }
     let mut exact: Vec<(u32, u32)> = Vec::new();
     for trap in code.buffer.traps() {
-        let after = locations.partition_point(|l| l.start <= trap.offset);
-        let Some(last) = after.checked_sub(1).and_then(|i| number(locations[i].loc.bits())) else { continue };
         let trap_code = usize::from(trap.code.as_raw().get());
         if trap_code > TRAP_CODES {
             continue;
         }
-        // The access may have been folded into a later instruction, never into an earlier one.
-        let behind = (last + TRAP_CODES - (trap_code - 1)) % TRAP_CODES;
-        if let Some(eip) = last.checked_sub(behind).and_then(eip) {
+        let number = if built.eips.len() <= TRAP_CODES {
+            // The code is the number, which the location need not be: the optimizer's own instructions have none, and a
+            // load may have been folded into one of them.
+            Some(trap_code - 1)
+        } else {
+            let after = locations.partition_point(|l| l.start <= trap.offset);
+            let last = after.checked_sub(1).and_then(|i| number(locations[i].loc.bits()));
+            // The access may have been folded into a later instruction, never into an earlier one.
+            last.and_then(|last| last.checked_sub((last + TRAP_CODES - (trap_code - 1)) % TRAP_CODES))
+        };
+        if let Some(eip) = number.and_then(eip) {
             exact.push((trap.offset, eip));
         }
     }

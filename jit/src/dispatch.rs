@@ -8,10 +8,11 @@ use crate::gate::Guard;
 use crate::origin::Origin;
 use crate::outcome::{Kind, Outcome, decode_exception};
 use crate::region::{GuestRegion, Limits, NoRegion, discover};
-use crate::space::{Sleeper, Space};
+use crate::space::{Basis, Sleeper, Space};
 use crate::{EngineKind, Jit, JitError, Shared};
+use frontend_x86::cpuid::Profile;
 use frontend_x86::decode::Insn;
-use frontend_x86::engine::{Exception, Exit, MemoryOrder};
+use frontend_x86::engine::{Exception, Exit};
 use frontend_x86::interp::{self, StepResult};
 use frontend_x86::memory::{Access, FaultKind, GuestMemory, Resolution, Watch};
 use frontend_x86::state::{CpuState, eflags};
@@ -28,6 +29,8 @@ const REGION_PAGES: usize = 4;
 pub(crate) struct Thread<'a> {
     pub(crate) leave: &'a AtomicU32,
     pub(crate) space: Arc<Space>,
+    /// The processor it is, which does not change while it runs.
+    profile: Profile,
     blocks: Option<Box<BlockCache>>,
 }
 
@@ -50,12 +53,14 @@ impl<M: GuestMemory> Jit<M> {
     pub(crate) fn run_thread(&self, cpu: &mut CpuState, interrupt: &AtomicU32) -> Exit {
         let leave = enter::leave_word(interrupt);
         leave.store(0, Ordering::Relaxed);
+        let profile = cpu.cpuid;
         let space = {
             let mut shared = self.gate.lock();
             shared.threads.push(LeaveWord::new(leave));
-            Arc::clone(&shared.space)
+            self.current_space(&mut shared, profile)
         };
-        let mut thread = Thread { leave, space, blocks: Some(BlockCache::take(self.identity)) };
+        let blocks = Some(BlockCache::take(self.identity, profile));
+        let mut thread = Thread { leave, space, profile, blocks };
         let exit = self.dispatch(cpu, interrupt, &mut thread);
         if let Some(blocks) = thread.blocks.take() {
             blocks.put_back();
@@ -74,7 +79,7 @@ impl<M: GuestMemory> Jit<M> {
             }
             if thread.leave.load(Ordering::Relaxed) != 0 {
                 thread.leave.store(0, Ordering::SeqCst);
-                thread.space = Arc::clone(&self.gate.lock().space);
+                thread.space = self.current_space(&mut self.gate.lock(), thread.profile);
             }
             // Traps after each instruction, alignment checks and segments that are not flat are the interpreter's.
             let special = cpu.eflags & (eflags::TF | eflags::AC) != 0 || !cpu.segments_are_flat();
@@ -155,8 +160,8 @@ impl<M: GuestMemory> Jit<M> {
             // A guard is gone once it was reported.
             Resolution::Fault(fault) if fault.kind == FaultKind::Guard => {
                 let exception = Exception::Page(fault);
-                let seen =
-                    Insn::fetch(&*self.memory, cpu.eip).map_or(exception, |i| exception.as_seen_by(&i));
+                let seen = Insn::fetch(&*self.memory, cpu.eip, cpu.cpuid)
+                    .map_or(exception, |i| exception.as_seen_by(&i));
                 Some(Exit::Exception(seen))
             }
             // The interpreter knows which byte of which access the processor would report.
@@ -233,14 +238,14 @@ impl<M: GuestMemory> Jit<M> {
         if self.find(thread, eip) || self.wake(thread, eip) {
             return Ok(());
         }
-        let (mut compiler, order) = {
+        let (mut compiler, basis) = {
             let mut shared = self.gate.lock();
             if shared.refused.contains(&eip) {
                 return Err(NoCode::Refused);
             }
-            (shared.compiler.take().ok_or(NoCode::Busy)?, thread.space.order)
+            (shared.compiler.take().ok_or(NoCode::Busy)?, thread.space.basis)
         };
-        let compiled = self.compile(&mut compiler, eip, order);
+        let compiled = self.compile(&mut compiler, eip, basis);
         let mut shared = self.gate.lock();
         shared.compiler = Some(compiler);
         let (region, origin, code) = match compiled {
@@ -252,7 +257,7 @@ impl<M: GuestMemory> Jit<M> {
                 return Err(NoCode::Refused);
             }
         };
-        if !origin.is_current(&self.pages) || shared.space.order != order {
+        if !origin.is_current(&self.pages) || shared.space.basis != basis {
             return Ok(());
         }
         let code = self.publish(&mut shared, eip, &region, origin, code);
@@ -266,8 +271,8 @@ impl<M: GuestMemory> Jit<M> {
 
     /// Looks for code for `eip` in the space that is current now.
     fn find(&self, thread: &mut Thread<'_>, eip: u32) -> bool {
-        let shared = self.gate.lock();
-        thread.space = Arc::clone(&shared.space);
+        let mut shared = self.gate.lock();
+        thread.space = self.current_space(&mut shared, thread.profile);
         let found = thread.space.books().find(eip);
         if let Some(offset) = found {
             thread.space.lookup.insert(eip, offset);
@@ -307,8 +312,7 @@ impl<M: GuestMemory> Jit<M> {
         if space.books().publish(&space, eip, region, &origin, &mut code) {
             return Ok(());
         }
-        let order = space.order;
-        self.renew(shared, order)?;
+        self.renew(shared, space.basis)?;
         let space = Arc::clone(&shared.space);
         if space.books().publish(&space, eip, region, &origin, &mut code) {
             Ok(())
@@ -317,10 +321,23 @@ impl<M: GuestMemory> Jit<M> {
         }
     }
 
+    /// The space that is current now, or a new one if that was made for another processor.
+    fn current_space(&self, shared: &mut Guard<'_, Shared>, profile: Profile) -> Arc<Space> {
+        let basis = shared.space.basis;
+        if basis.profile != profile {
+            shared.refused.clear();
+            self.renew(shared, Basis { profile, ..basis }).unwrap_or_else(|error| {
+                // The code that there is decodes the same bytes otherwise.
+                panic!("no code memory for another processor: {error}")
+            });
+        }
+        Arc::clone(&shared.space)
+    }
+
     /// Drops all translations: a new space, and every thread leaves the old one.
-    pub(crate) fn renew(&self, shared: &mut Guard<'_, Shared>, order: MemoryOrder) -> Result<(), JitError> {
+    pub(crate) fn renew(&self, shared: &mut Guard<'_, Shared>, basis: Basis) -> Result<(), JitError> {
         self.stats.flushes.add(1);
-        shared.space = Arc::new(Space::new(&*self.options.code_memory, self.options.code_bytes, order)?);
+        shared.space = Arc::new(Space::new(&*self.options.code_memory, self.options.code_bytes, basis)?);
         shared.ask_all();
         Ok(())
     }
@@ -329,7 +346,7 @@ impl<M: GuestMemory> Jit<M> {
         &self,
         compiler: &mut Compiler,
         eip: u32,
-        order: MemoryOrder,
+        basis: Basis,
     ) -> Result<(GuestRegion, Origin, Code), CompileFailure> {
         let start = Instant::now();
         let mut origin = Origin::default();
@@ -343,12 +360,12 @@ impl<M: GuestMemory> Jit<M> {
                 pages: REGION_PAGES,
             }
         };
-        let region =
-            discover(&*self.memory, eip, limits, &mut watch).map_err(|_: NoRegion| CompileFailure::Region)?;
+        let region = discover(&*self.memory, eip, basis.profile, limits, &mut watch)
+            .map_err(|_: NoRegion| CompileFailure::Region)?;
         origin.keep_bytes(&*self.memory, &self.pages, region.ranges());
         let env = Environment {
             out_of_line: OutOfLine::of::<M>(),
-            order,
+            order: basis.order,
             strong_host: cfg!(target_arch = "x86_64"),
             lookup_entries: crate::lookup::ENTRIES as u64,
         };

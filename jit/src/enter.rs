@@ -258,6 +258,7 @@ pub(crate) struct OutOfLine {
     pub(crate) flags: u64,
     pub(crate) compare_exchange: u64,
     pub(crate) timestamp: u64,
+    pub(crate) random: u64,
 }
 
 impl OutOfLine {
@@ -269,6 +270,7 @@ impl OutOfLine {
             flags: flags as *const () as u64,
             compare_exchange: compare_exchange::<M> as *const () as u64,
             timestamp: timestamp::<M> as *const () as u64,
+            random: random::<M> as *const () as u64,
         }
     }
 }
@@ -357,6 +359,13 @@ unsafe extern "C" fn compare_exchange<M: GuestMemory>(
 unsafe extern "C" fn timestamp<M: GuestMemory>(cpu: *mut CpuState) -> u64 {
     // SAFETY: called by translated code with its own state.
     unsafe { running::<M>(cpu) }.memory.timestamp()
+}
+
+/// Random bits.
+unsafe extern "C" fn random<M: GuestMemory>(cpu: *mut CpuState) -> u64 {
+    // SAFETY: called by translated code with its own state.
+    let memory = unsafe { running::<M>(cpu) }.memory;
+    frontend_x86::memory::random_word(memory.random())
 }
 
 /// The word by which a thread in `run` is asked to leave translated code.

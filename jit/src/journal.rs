@@ -24,7 +24,7 @@ impl<M: GuestMemory> Journal<M> {
         Self { memory, writes: Mutex::default(), timed: AtomicBool::new(false) }
     }
 
-    /// Whether the time-stamp counter was read.
+    /// Whether something was read that is another thing each time: the time-stamp counter, random bits.
     pub(crate) fn timed(&self) -> bool {
         self.timed.load(Ordering::Relaxed)
     }
@@ -101,5 +101,9 @@ impl<M: GuestMemory> GuestMemory for Journal<M> {
     fn timestamp(&self) -> u64 {
         self.timed.store(true, Ordering::Relaxed);
         self.memory.timestamp()
+    }
+    fn random(&self) -> Option<u32> {
+        self.timed.store(true, Ordering::Relaxed);
+        self.memory.random()
     }
 }

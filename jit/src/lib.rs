@@ -42,13 +42,14 @@ pub use stats::Stats;
 
 use compile::Compiler;
 use enter::LeaveWord;
+use frontend_x86::cpuid::Profile;
 use frontend_x86::engine::{Engine, Exit, HostFault, HostRegisters, MemoryOrder};
 use frontend_x86::memory::GuestMemory;
 use frontend_x86::state::CpuState;
 use gate::Gate;
 use lookup::LookupTable;
 use pages::Pages;
-use space::{Removal, Space};
+use space::{Basis, Removal, Space};
 use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
@@ -207,7 +208,8 @@ impl<M: GuestMemory> Jit<M> {
         let translates = window.is_some() && options.kind != EngineKind::Interp;
         // The interpreter alone needs no code memory to speak of.
         let bytes = if translates { options.code_bytes.next_multiple_of(GRANULE) } else { GRANULE };
-        let space = Arc::new(Space::new(&*options.code_memory, bytes, MemoryOrder::Plain)?);
+        let basis = Basis { order: MemoryOrder::Plain, profile: Profile::default() };
+        let space = Arc::new(Space::new(&*options.code_memory, bytes, basis)?);
         let compiler = if translates { Some(Compiler::new()?) } else { None };
         let shared = Shared { space, threads: Vec::new(), compiler, refused: HashSet::new() };
         Ok(Self {
@@ -250,7 +252,7 @@ impl<M: GuestMemory> Engine for Jit<M> {
             Removal::Nothing => {}
             Removal::Done => shared.ask_all(),
             Removal::StillReachable => self
-                .renew(&mut shared, space.order)
+                .renew(&mut shared, space.basis)
                 .unwrap_or_else(|error| panic!("no code memory to leave stale code for: {error}")),
         }
     }
@@ -261,8 +263,9 @@ impl<M: GuestMemory> Engine for Jit<M> {
 
     fn set_memory_order(&self, order: MemoryOrder) {
         let mut shared = self.gate.lock();
-        if order == MemoryOrder::Tso && shared.space.order == MemoryOrder::Plain {
-            self.renew(&mut shared, order).unwrap_or_else(|error| {
+        let basis = shared.space.basis;
+        if order == MemoryOrder::Tso && basis.order == MemoryOrder::Plain {
+            self.renew(&mut shared, Basis { order, ..basis }).unwrap_or_else(|error| {
                 // Going on in the weaker order would be wrong, and there is nowhere to go back to.
                 panic!("no ordered code: {error}")
             });

@@ -5,6 +5,7 @@
 //! with a single predecessor comes after it, and every cycle has an edge to the same or an earlier block: those edges
 //! test for interrupts.
 
+use frontend_x86::cpuid::Profile;
 use frontend_x86::decode::{DecodeError, Insn};
 use frontend_x86::effects::Effects;
 use frontend_x86::flags::{ARITHMETIC, CF};
@@ -79,12 +80,13 @@ pub(crate) enum NoRegion {
 pub(crate) fn fetch<M: GuestMemory>(
     memory: &M,
     eip: u32,
+    profile: Profile,
     watch: &mut dyn FnMut(u32) -> bool,
 ) -> Result<Insn, NoRegion> {
     if !watch(eip >> 12) {
         return Err(NoRegion::Unwatchable);
     }
-    let insn = Insn::fetch(memory, eip).map_err(|_: DecodeError| NoRegion::Undecodable)?;
+    let insn = Insn::fetch(memory, eip, profile).map_err(|_: DecodeError| NoRegion::Undecodable)?;
     let last = eip.wrapping_add(insn.len() - 1);
     if last >> 12 == eip >> 12 {
         return Ok(insn);
@@ -93,7 +95,7 @@ pub(crate) fn fetch<M: GuestMemory>(
         return Err(NoRegion::Unwatchable);
     }
     // The second page was fetched from before it was watched.
-    Insn::fetch(memory, eip).map_err(|_: DecodeError| NoRegion::Undecodable)
+    Insn::fetch(memory, eip, profile).map_err(|_: DecodeError| NoRegion::Undecodable)
 }
 
 /// Whether a block ends behind an instruction, and where it may go by direct branches.
@@ -116,6 +118,7 @@ fn direct_successors(insn: &Insn, effects: &Effects) -> Option<Vec<u32>> {
 pub(crate) fn discover<M: GuestMemory>(
     memory: &M,
     entry: u32,
+    profile: Profile,
     limits: Limits,
     watch: &mut dyn FnMut(u32) -> bool,
 ) -> Result<GuestRegion, NoRegion> {
@@ -129,7 +132,7 @@ pub(crate) fn discover<M: GuestMemory>(
             if !pages.contains(&(eip >> 12)) && pages.len() >= limits.pages {
                 break;
             }
-            let insn = match fetch(memory, eip, watch) {
+            let insn = match fetch(memory, eip, profile, watch) {
                 Ok(insn) => insn,
                 Err(reason) if insns.is_empty() => return Err(reason),
                 Err(_) => break,

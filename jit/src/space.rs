@@ -1,6 +1,6 @@
 //! One generation of translated code: the arena, the tables that lead into it, and the books about what is in it.
 //!
-//! A space is never emptied: when its arena is full, or the order of memory changes, or stale code in it cannot be made
+//! A space is never emptied: when its arena is full, or its [`Basis`] changes, or stale code in it cannot be made
 //! unreachable, the engine takes a new one, and the old is dropped when the last thread has left it.
 
 use crate::JitError;
@@ -13,10 +13,19 @@ use crate::lookup::LookupTable;
 use crate::origin::Origin;
 use crate::region::GuestRegion;
 use crate::slots::{SLOTS, Slots};
+use frontend_x86::cpuid::Profile;
 use frontend_x86::engine::MemoryOrder;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What all code in a space was made for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Basis {
+    pub(crate) order: MemoryOrder,
+    /// The processor that the bytes were decoded for.
+    pub(crate) profile: Profile,
+}
 
 /// See the module head.
 #[derive(Debug)]
@@ -25,18 +34,18 @@ pub(crate) struct Space {
     pub(crate) lookup: LookupTable,
     pub(crate) faults: FaultIndex,
     pub(crate) slots: Slots,
-    pub(crate) order: MemoryOrder,
+    pub(crate) basis: Basis,
     books: Mutex<Books>,
 }
 
 impl Space {
-    pub(crate) fn new(memory: &dyn CodeMemory, bytes: usize, order: MemoryOrder) -> Result<Self, JitError> {
+    pub(crate) fn new(memory: &dyn CodeMemory, bytes: usize, basis: Basis) -> Result<Self, JitError> {
         Ok(Self {
             arena: CodeArena::new(memory, bytes)?,
             lookup: LookupTable::new(),
             faults: FaultIndex::new(),
             slots: Slots::new(),
-            order,
+            basis,
             books: Mutex::default(),
         })
     }

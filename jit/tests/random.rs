@@ -7,6 +7,7 @@
 mod common;
 
 use common::{Window, engine, options};
+use frontend_x86::cpuid::Profile;
 use frontend_x86::decode::Insn;
 use frontend_x86::engine::{Engine, Exit};
 use frontend_x86::interp;
@@ -76,7 +77,7 @@ fn random_insn(random: &mut Random) -> Vec<u8> {
         for _ in 0..10 {
             bytes.push(if random.below(2) == 0 { random.next() as u8 } else { random.below(8) as u8 });
         }
-        if let Ok(insn) = Insn::decode(&bytes, CODE)
+        if let Ok(insn) = Insn::decode(&bytes, CODE, Profile::default())
             && takes_part(&insn)
         {
             bytes.truncate(insn.len() as usize);
@@ -130,7 +131,7 @@ fn listing(code: &[u8]) -> String {
     let mut out = String::new();
     let mut at = 0;
     while at < code.len() {
-        let Ok(insn) = Insn::decode(&code[at..], CODE + at as u32) else { break };
+        let Ok(insn) = Insn::decode(&code[at..], CODE + at as u32, Profile::default()) else { break };
         let mut text = String::new();
         GasFormatter::new().format(insn.raw(), &mut text);
         let bytes: String = code[at..at + insn.len() as usize].iter().map(|b| format!("{b:02x}")).collect();

@@ -13,11 +13,13 @@
 //! | `run.rs` | running a program one way, with a limit on its time |
 //! | `expect.rs` | comparing transcripts and showing where they part |
 //! | `command_line.rs` | the command's own errors |
+//! | `processors.rs` | the processors of `--cpu` |
 //! | `terminal.rs` | what is done at a terminal |
 //! | `pty.rs` | a terminal, and somebody who types |
 
 mod command_line;
 mod expect;
+mod processors;
 mod programs;
 mod pty;
 mod run;
@@ -83,6 +85,7 @@ fn main() {
         }
     }
     trials.extend(command_line::trials(&ways));
+    trials.extend(processors::trials(&ways, &built, &sources()));
     trials.extend(terminal::trials(&ways, &built, native));
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -87,6 +87,7 @@ const EVERY_WAY: &[&str] = &[
     "faults",
     "signal_context",
     "signal_stack",
+    "signal_xstate",
     "wild",
     "die_overflow",
     "die_divide",
@@ -118,6 +119,7 @@ pub(crate) const CASES: &[Case] = &[
     case("rseq"),
     case("signal_context"),
     case("signal_stack"),
+    case("signal_xstate"),
     case("signal_child"),
     case("faults"),
     case("wild"),
@@ -178,6 +180,7 @@ const FLAGS: &[&str] = &["-O2", "-march=i686", "-w"];
 /// Programs that are not one C file of the folder compiled with `FLAGS`: name, source, further flags.
 const SPECIAL: &[(&str, &str, &[&str])] = &[
     ("terminal", "terminal.c", &["-static"]),
+    ("processor", "processor.c", &["-static"]),
     ("hello_asm", "hello_asm.S", &["-static", "-nostdlib"]),
     ("hello_static_pie", "hello.c", &["-static-pie", "-fPIE"]),
     ("floats_sse2", "floats.c", &["-static", "-msse2", "-mfpmath=sse", "-lm"]),

@@ -116,7 +116,7 @@ impl Way {
 }
 
 /// A new folder for one run; runs are in parallel.
-fn empty_folder(name: &str) -> std::io::Result<PathBuf> {
+pub(crate) fn empty_folder(name: &str) -> std::io::Result<PathBuf> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let folder =

@@ -97,7 +97,7 @@ impl Reason {
                 "RCPPS RCPSS RSQRTPS RSQRTSS: both results are within the manual's 1.5 * 2^-12 of the exact one"
             }
             Self::MxcsrMask => {
-                "FXSAVE tells which bits of MXCSR there are: AMD's bit 17 (misaligned operands) is not offered"
+                "FXSAVE and XSAVE tell which bits of MXCSR there are: AMD's bit 17 (misaligned operands) is not offered"
             }
             Self::ImagePages => {
                 "an image of more than 16 bytes (FNSAVE, FXSAVE …) of which two pages fault: the manual gives no order"
@@ -246,8 +246,15 @@ pub fn explain(case: &Case, want: &Outcome, got: &Outcome) -> Option<Reason> {
     if w == Some(14) && g == Some(6) && same_place && fetches(want.stop) {
         return Some(Reason::InvalidTail);
     }
+    let components =
+        |i: &Instruction| matches!(i.mnemonic(), Mnemonic::Xsave | Mnemonic::Xsavec | Mnemonic::Xsaveopt);
     // FNSTENV's has 14 bytes in its 16-bit form.
-    let image = |i: &Instruction| i.memory_size().size() == 14 || i.memory_size().size() > 16;
+    let image = |i: &Instruction| {
+        i.memory_size().size() == 14
+            || i.memory_size().size() > 16
+            || components(i)
+            || i.mnemonic() == Mnemonic::Xrstor
+    };
     if w == Some(14) && g == Some(14) && same_place && at_fault.as_ref().is_some_and(image) {
         return Some(Reason::ImagePages);
     }
@@ -275,7 +282,8 @@ pub fn explain(case: &Case, want: &Outcome, got: &Outcome) -> Option<Reason> {
     if is_approximation(case) && approximately(want, got) {
         return Some(Reason::Approximation);
     }
-    if instructions(case).any(|i| i.mnemonic() == Mnemonic::Fxsave) && mask_only(want, got) {
+    if instructions(case).any(|i| i.mnemonic() == Mnemonic::Fxsave || components(&i)) && mask_only(want, got)
+    {
         return Some(Reason::MxcsrMask);
     }
     // With a segment override, or segments of its own, the kernel's reckoning of the address goes wrong at times.

@@ -11,6 +11,7 @@ use crate::generate::{self, Generator, Rng};
 use crate::hardware::Hardware;
 use crate::machine::{Interpreter, Machine, Translator, trace};
 use crate::report::report;
+use frontend_x86::cpuid::Profile;
 use frontend_x86::decode::{DecodeError, Insn, MAX_LENGTH};
 use frontend_x86::table::{MNEMONICS, Policy};
 use iced_x86::Instruction;
@@ -27,13 +28,13 @@ const LONGEST: usize = 64;
 /// Where that does not hold.
 pub fn decode(bytes: &[u8]) {
     let eip = 0x1000_0000;
-    let whole = Insn::decode(bytes, eip);
+    let whole = Insn::decode(bytes, eip, Profile::Max);
     let Ok(insn) = whole else { return };
     let length = insn.next_eip().wrapping_sub(eip) as usize;
     assert!((1..=MAX_LENGTH).contains(&length) && length <= bytes.len(), "{length} bytes of {bytes:02x?}");
-    assert_eq!(Insn::decode(&bytes[..length], eip), whole, "what follows {bytes:02x?} matters");
+    assert_eq!(Insn::decode(&bytes[..length], eip, Profile::Max), whole, "what follows {bytes:02x?} matters");
     for cut in 0..length {
-        let short = Insn::decode(&bytes[..cut], eip);
+        let short = Insn::decode(&bytes[..cut], eip, Profile::Max);
         assert_eq!(short, Err(DecodeError::Truncated), "{cut} of {:02x?}", &bytes[..length]);
     }
 }

@@ -25,6 +25,7 @@ pub mod hardware;
 pub mod ins;
 pub mod layout;
 pub mod machine;
+mod profiles;
 pub mod report;
 pub mod shrink;
 pub mod undefined;

@@ -34,6 +34,9 @@ pub const UNPROMISED: &[(Mnemonic, u32)] = &[
     // Unchanged on older Zen processors, made from the result on newer ones.
     (Mnemonic::Bsf, CF | PF | AF | SF | OF),
     (Mnemonic::Bsr, CF | PF | AF | SF | OF),
+    (Mnemonic::Lzcnt, PF | AF | SF | OF),
+    (Mnemonic::Tzcnt, PF | AF | SF | OF),
+    (Mnemonic::Bextr, PF | AF | SF),
     (Mnemonic::Mul, PF | AF | ZF | SF),
     (Mnemonic::Imul, PF | AF | ZF | SF),
     (Mnemonic::Shld, OF),

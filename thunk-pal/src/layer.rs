@@ -1,6 +1,7 @@
 //! The layer as a process singleton: what it was given from below and what it made of it.
 
 use crate::window::{CodeListener, Window};
+use frontend_x86::cpuid::Profile;
 use frontend_x86::descriptor::Ldt;
 use frontend_x86::engine::Engine;
 use pal_abi::Pal;
@@ -27,6 +28,8 @@ pub struct Options {
     pub trace_calls: bool,
     /// Print every exception that the guest sees.
     pub trace_exceptions: bool,
+    /// Which processor the guest sees.
+    pub profile: Profile,
 }
 
 /// Everything that outlives a thread.

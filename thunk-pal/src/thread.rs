@@ -4,6 +4,7 @@ use crate::layer::Layer;
 use crate::serve::{self, After};
 use crate::upcall;
 use core::cell::Cell;
+use frontend_x86::cpuid::Profile;
 use frontend_x86::engine::{Exception as Cpu, Exit};
 use frontend_x86::state::{CpuState, ThreadBlock};
 use pal_abi::flags::mode;
@@ -74,7 +75,8 @@ impl Thread {
             let signals = Signals { interrupt, in_app: AtomicBool::new(false), seen: AtomicBool::new(false) };
             (cpu, &*Box::leak(Box::new(signals)))
         });
-        *cpu = CpuState { ldt: Some(Arc::clone(&layer.ldt)), ..CpuState::default() };
+        let profile = layer.options.profile;
+        *cpu = CpuState { ldt: Some(Arc::clone(&layer.ldt)), cpuid: profile, ..CpuState::default() };
         signals.interrupt.store(0, Ordering::Release);
         signals.seen.store(false, Ordering::Release);
         Self { cpu, signals, upcalls, mode: mode::LIBOS, depth: 0 }

@@ -93,7 +93,11 @@ pub(crate) fn exception(layer: &Layer, thread: &mut Thread, e: Cpu) {
 /// What an undefined instruction would have been: one that is not implemented yet says its name.
 fn undefined(layer: &Layer, cpu: &CpuState) -> String {
     match interp::fetch(cpu, layer.window) {
-        Ok(i) if i.gate().is_none() => format!(": {:?} ({:?}) is not implemented", i.mnemonic(), i.code()),
+        Ok(i) if i.gate().is_none() => {
+            let offered = layer.options.profile.offers(i.code());
+            let why = if offered { "not implemented" } else { "not offered by this processor" };
+            format!(": {:?} ({:?}) is {why}", i.mnemonic(), i.code())
+        }
         _ => ": these bytes are no instruction".to_owned(),
     }
 }
@@ -129,7 +133,8 @@ fn dispatch(layer: &Layer, thread: &mut Thread, mut record: Exception) {
             describe(&record, thread.cpu.eip)
         ));
     }
-    let with_fp = record.code != exception::RAW_SYSCALL;
+    // At a system call the library OS saves the floating-point state itself if it needs it, where FXSAVE exists.
+    let with_fp = record.code != exception::RAW_SYSCALL || thread.cpu.cpuid < Profile::Sse2;
     let context = context::save(thread.cpu, thread.mode, with_fp);
     let mut frame = [0; (FRAME + 4) as usize];
     let mut put = |offset: u32, bytes: &[u8]| {

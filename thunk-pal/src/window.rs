@@ -410,4 +410,10 @@ impl GuestMemory for Window {
         let _ = self.pal.system_time_query(pal_abi::flags::clock::MONOTONIC, (&mut now).into());
         now
     }
+
+    fn random(&self) -> Option<u32> {
+        let mut bits = [0; 4];
+        let filled = self.pal.random_bits_read((&mut bits[..]).into(), 4);
+        filled.is_ok().then(|| u32::from_le_bytes(bits))
+    }
 }

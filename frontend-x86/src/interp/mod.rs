@@ -100,9 +100,9 @@ pub fn step_at<M: GuestMemory + ?Sized>(cpu: &mut CpuState, memory: &M) -> StepR
 pub fn fetch<M: GuestMemory + ?Sized>(cpu: &CpuState, memory: &M) -> Result<Insn, Exception> {
     let cs = &cpu.segments[Segment::Cs as usize];
     if cs.is_flat_code() {
-        Insn::fetch(memory, cpu.eip).map_err(DecodeError::exception)
+        Insn::fetch(memory, cpu.eip, cpu.cpuid).map_err(DecodeError::exception)
     } else {
-        code::fetch(cs, memory, cpu.eip)
+        code::fetch(cs, memory, cpu.eip, cpu.cpuid)
     }
 }
 

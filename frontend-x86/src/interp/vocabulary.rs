@@ -372,6 +372,9 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
     fn timestamp(&mut self) -> Value {
         Value::new(Width::B64, self.memory.timestamp())
     }
+    fn random(&mut self) -> Value {
+        Value::new(Width::B64, crate::memory::random_word(self.memory.random()))
+    }
 
     #[inline]
     fn xmm(&mut self, n: u8) -> u128 {

@@ -7,6 +7,7 @@ pub mod arith;
 pub mod atomic;
 pub mod bcd;
 pub mod bits;
+pub mod bmi;
 pub mod cond;
 pub mod control;
 pub mod crc32;

@@ -99,6 +99,15 @@ pub fn bswap<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     Flow::Next
 }
 
+/// `MOVBE` — to or from memory with the bytes in reverse order.
+pub fn movbe<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    let (dst, src) = (place(e, i, 0), place(e, i, 1));
+    let value = read(e, i.width(), src);
+    let reversed = e.bswap(value);
+    write(e, dst, reversed);
+    Flow::Next
+}
+
 /// `CBW`, `CWDE` — sign-extend the accumulator into its double.
 fn widen<E: Emit>(e: &mut E, from: Width, to: Width) -> FlowOf<E> {
     let narrow = e.reg(Reg::low_part(Gpr::Eax, from));

@@ -1,4 +1,4 @@
-//! The processor itself: CPUID RDTSC NOP and hints, fences, flag bits, and what user mode may not do.
+//! The processor itself: CPUID RDTSC RDPID RDRAND NOP and hints, fences, flag bits, and what user mode may not do.
 
 use crate::decode::{Insn, MemoryAccess};
 use crate::emit::{Emit, Flow, FlowOf, Reg, Width};
@@ -32,6 +32,35 @@ pub fn rdtsc<E: Emit>(e: &mut E, _: &Insn) -> FlowOf<E> {
     let (low, high) = (e.zext(Width::B32, now), e.zext(Width::B32, high));
     e.set_reg(Reg::Full(Gpr::Eax), low);
     e.set_reg(Reg::Full(Gpr::Edx), high);
+    Flow::Next
+}
+
+/// `RDTSCP` — as RDTSC, and ECX = the number that the system gave the processor: there is one, number 0.
+pub fn rdtscp<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    let number = e.imm(Width::B32, 0);
+    e.set_reg(Reg::Full(Gpr::Ecx), number);
+    rdtsc(e, i)
+}
+
+/// `RDPID` — the processor's number, as in RDTSCP.
+pub fn rdpid<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    let number = e.imm(Width::B32, 0);
+    let dst = place(e, i, 0);
+    write(e, dst, number);
+    Flow::Next
+}
+
+/// `RDRAND`, `RDSEED` — random bits; CF = there were some, the other flags 0. Both are as good as the layers below
+/// have them. SDM vol. 2B.
+pub fn rdrand<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    let bits = e.random();
+    let value = e.zext(i.width(), bits);
+    let dst = place(e, i, 0);
+    write(e, dst, value);
+    let by = e.imm(Width::B8, 32);
+    let carry = e.shr(bits, by);
+    let carry = e.zext(Width::B32, carry);
+    e.set_eflags(flags::ARITHMETIC, carry);
     Flow::Next
 }
 
@@ -110,7 +139,7 @@ pub fn sahf<E: Emit>(e: &mut E, _: &Insn) -> FlowOf<E> {
     Flow::Next
 }
 
-/// `CLFLUSH` — an access to the line's byte, as far as it can be seen.
+/// `CLFLUSH`, `CLFLUSHOPT`, `CLWB` — an access to the line's byte, as far as it can be seen.
 pub fn clflush<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     let at = linear(e, i);
     e.load(Width::B8, at);

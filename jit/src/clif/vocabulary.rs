@@ -378,6 +378,9 @@ impl Emit for Clif<'_> {
     fn timestamp(&mut self) -> Int {
         Int { v: self.call_words(self.env.out_of_line.timestamp, &[self.state]), w: Width::B64 }
     }
+    fn random(&mut self) -> Int {
+        Int { v: self.call_words(self.env.out_of_line.random, &[self.state]), w: Width::B64 }
+    }
 
     fn xmm(&mut self, n: u8) -> Value {
         self.read_xmm(n)

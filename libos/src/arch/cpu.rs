@@ -6,15 +6,20 @@ use alloc::vec::Vec;
 /// The four registers of a CPUID leaf.
 #[must_use]
 pub fn leaf(number: u32) -> [u32; 4] {
+    subleaf(number, 0)
+}
+
+/// The four registers of a subleaf.
+fn subleaf(number: u32, sub: u32) -> [u32; 4] {
     #[cfg(target_arch = "x86")]
     {
         // EBX is the compiler's own in position-independent code; the intrinsic knows.
-        let r = core::arch::x86::__cpuid(number);
+        let r = core::arch::x86::__cpuid_count(number, sub);
         [r.eax, r.ebx, r.ecx, r.edx]
     }
     #[cfg(not(target_arch = "x86"))]
     {
-        let _ = number;
+        let _ = (number, sub);
         [0; 4]
     }
 }
@@ -74,6 +79,13 @@ pub fn features() -> u32 {
     leaf(1)[3]
 }
 
+/// Whether it has XSAVE, and a system that uses it.
+#[must_use]
+pub fn has_xsave() -> bool {
+    const OSXSAVE: u32 = 1 << 27;
+    leaf(1)[2] & OSXSAVE != 0
+}
+
 /// The features' names, each behind a blank.
 #[must_use]
 pub fn flags() -> String {
@@ -90,8 +102,45 @@ pub fn flags() -> String {
             all.push_str(name);
         }
     }
-    for (bit, name) in [(0, "pni"), (9, "ssse3"), (19, "sse4_1"), (20, "sse4_2"), (23, "popcnt")] {
-        if leaf(1)[2] >> bit & 1 != 0 {
+    // The order of Linux's words.
+    let basic = |number: u32| if max_leaf() >= number { leaf(number) } else { [0; 4] };
+    let extended = leaf(0x8000_0001);
+    let xsave = if has_xsave() { subleaf(0xd, 1)[0] } else { 0 };
+    let others: [(u32, &[(u32, &str)]); 6] = [
+        (extended[3], &[(22, "mmxext"), (27, "rdtscp")]),
+        (
+            leaf(1)[2],
+            &[
+                (0, "pni"),
+                (1, "pclmulqdq"),
+                (9, "ssse3"),
+                (19, "sse4_1"),
+                (20, "sse4_2"),
+                (22, "movbe"),
+                (23, "popcnt"),
+                (25, "aes"),
+                (26, "xsave"),
+                (30, "rdrand"),
+            ],
+        ),
+        (extended[2], &[(5, "abm"), (8, "3dnowprefetch")]),
+        (
+            basic(7)[1],
+            &[
+                (3, "bmi1"),
+                (8, "bmi2"),
+                (18, "rdseed"),
+                (19, "adx"),
+                (23, "clflushopt"),
+                (24, "clwb"),
+                (29, "sha_ni"),
+            ],
+        ),
+        (xsave, &[(0, "xsaveopt"), (1, "xsavec"), (2, "xgetbv1"), (3, "xsaves")]),
+        (basic(7)[2], &[(8, "gfni"), (22, "rdpid")]),
+    ];
+    for (word, names) in others {
+        for (_, name) in names.iter().filter(|(bit, _)| word >> bit & 1 != 0) {
             all.push(' ');
             all.push_str(name);
         }

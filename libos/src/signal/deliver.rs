@@ -10,7 +10,7 @@ use super::info::SigInfo;
 use super::set::{DefaultAction, SIG_DFL, SIGSEGV, SigAction, SigSet, default_action, sa};
 use super::{force, fpstate, host, pending, stop};
 use crate::arch::context::{self, EAX};
-use crate::arch::user;
+use crate::arch::{cpu, user};
 use crate::error::Errno;
 use crate::loader::vdso;
 use crate::task::exit::{self, Ending};
@@ -119,6 +119,7 @@ fn run_handler(context: &mut ContextI386, thread: &mut Thread, action: SigAction
     let delivery = Delivery {
         context,
         fxsave: &fxsave,
+        extended: cpu::has_xsave(),
         action,
         info,
         mask: thread.saved_mask.unwrap_or(thread.blocked),

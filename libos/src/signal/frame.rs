@@ -35,6 +35,9 @@ pub const UC_MASK: u32 = 108;
 
 /// The selector of the program's flat data.
 const USER_DS: u32 = 0x2b;
+/// In the flags of a `ucontext`: the floating-point state has XSAVE's area.
+const UC_FP_XSTATE: u32 = 1;
+
 /// EFLAGS a signal return may change.
 const FIX_EFLAGS: u32 = 0x0005_0dd5;
 /// EFLAGS a handler starts without: TF, DF, RF.
@@ -92,6 +95,8 @@ pub struct Delivery<'a> {
     pub context: &'a ContextI386,
     /// Floating-point state at the interruption.
     pub fxsave: &'a [u8; fpstate::FXSAVE],
+    /// Whether the processor has XSAVE.
+    pub extended: bool,
     /// What the program set for the signal.
     pub action: SigAction,
     /// Where the signal came from.
@@ -116,7 +121,7 @@ pub struct Frame {
     /// Where the floating-point state goes.
     pub fp_address: u32,
     /// The floating-point state.
-    pub fp: [u8; fpstate::SIZE],
+    pub fp: Vec<u8>,
 }
 
 fn put(bytes: &mut [u8], at: u32, value: u32) {
@@ -173,7 +178,8 @@ impl Delivery<'_> {
         } else {
             esp
         };
-        let fp_address = (top.wrapping_sub(fpstate::FXSAVE_BYTES) & !63).wrapping_sub(fpstate::LEGACY_BYTES);
+        let image = top.wrapping_sub(fpstate::room(self.extended)) & !63;
+        let fp_address = image.wrapping_sub(fpstate::LEGACY_BYTES);
         let new = self.action.flags & sa::SIGINFO != 0;
         let size = if new { RT_SIZE } else { OLD_SIZE };
         let address = (fp_address.wrapping_sub(size).wrapping_add(4) & !15).wrapping_sub(4);
@@ -188,6 +194,7 @@ impl Delivery<'_> {
             put(&mut bytes, 12, address.wrapping_add(RT_UCONTEXT));
             bytes[RT_INFO as usize..RT_UCONTEXT as usize].copy_from_slice(&self.info.encode());
             let uc = RT_UCONTEXT;
+            put(&mut bytes, uc, if self.extended { UC_FP_XSTATE } else { 0 });
             put(&mut bytes, uc + UC_STACK, self.alt.base);
             put(&mut bytes, uc + UC_STACK + 4, self.alt.reported_flags(esp));
             put(&mut bytes, uc + UC_STACK + 8, self.alt.size);
@@ -203,7 +210,7 @@ impl Delivery<'_> {
             put(&mut bytes, OLD_EXTRAMASK, self.mask.words()[1]);
             bytes[724..732].copy_from_slice(&[0x58, 0xb8, 119, 0, 0, 0, 0xcd, 0x80]);
         }
-        Frame { address, bytes, fp_address, fp: fpstate::encode(self.fxsave) }
+        Frame { address, bytes, fp_address, fp: fpstate::encode(self.fxsave, self.extended) }
     }
 
     /// Points registers at the handler of a frame.
@@ -254,6 +261,7 @@ mod tests {
         Delivery {
             context,
             fxsave: &fpstate::initial(),
+            extended: flags & sa::SIGINFO != 0,
             action,
             info: SigInfo::fault(11, 1, 0xdead),
             mask: SigSet(0x5_0000_0002),

@@ -6,7 +6,7 @@ use super::Call;
 use super::arg::{Hex, Ptr};
 use super::time::{Form, read_timespec};
 use crate::arch::context::{EAX, ESP};
-use crate::arch::user;
+use crate::arch::{cpu, user};
 use crate::error::{Errno, SysResult};
 use crate::pal::now;
 use crate::signal::frame::{self, AltStack, CONTEXT_SIZE};
@@ -329,10 +329,26 @@ fn restore(call: &mut Call<'_>, at: u32) -> Result<u32, Errno> {
     let bytes = user::read_array::<CONTEXT_SIZE>(at)?;
     let mut context = *call.context;
     let (mask, fp) = frame::restore(&bytes, &mut context);
-    context.fxsave = if fp == 0 { fpstate::initial() } else { fpstate::decode(&user::read_array(fp)?) };
+    context.fxsave = if fp == 0 { fpstate::initial() } else { floating_point(fp)? };
     context.header.has_fp = 1;
     *call.context = context;
     Ok(mask)
+}
+
+/// The floating-point state of a frame.
+fn floating_point(at: u32) -> Result<[u8; fpstate::FXSAVE], Errno> {
+    let bytes = user::read_array::<{ fpstate::SIZE }>(at)?;
+    if !cpu::has_xsave() {
+        return Ok(fpstate::decode(&bytes));
+    }
+    let image = at.wrapping_add(fpstate::LEGACY_BYTES);
+    if let Some((size, wanted)) = fpstate::area(&bytes)
+        && user::read_u32(image.wrapping_add(size))? == fpstate::MAGIC2
+    {
+        let header = user::read_array(image.wrapping_add(fpstate::FXSAVE_BYTES))?;
+        return fpstate::decode_extended(&bytes, Some((&header, wanted)));
+    }
+    fpstate::decode_extended(&bytes, None)
 }
 
 /// A frame that cannot be read kills, unless a handler for that is set.

@@ -4,7 +4,7 @@ use super::Draft;
 use super::rng::Rng;
 use super::{segments, values};
 use crate::layout::{CODE, GS_BASE};
-use iced_x86::{Code, Encoder, Instruction, OpCodeOperandKind as K, OpKind, Register};
+use iced_x86::{Code, Encoder, Instruction, Mnemonic, OpCodeOperandKind as K, OpKind, Register};
 
 const R8: [Register; 8] = [
     Register::AL,
@@ -38,6 +38,9 @@ const R32: [Register; 8] = [
 ];
 const SEGMENTS: [Register; 6] =
     [Register::ES, Register::CS, Register::SS, Register::DS, Register::FS, Register::GS];
+
+/// Bytes of XSAVE's area for x87 and SSE.
+const XSAVE_AREA: u32 = 576;
 
 /// The number of a general register, 0–7.
 fn number(r: Register) -> usize {
@@ -270,8 +273,10 @@ impl Draft {
     /// Settles base register or displacement so that the memory operand lies at an interesting address, and puts
     /// interesting bytes there.
     fn aim(&mut self, rng: &mut Rng, i: &mut Instruction, address16: bool) {
-        let size = (i.memory_size().size() as u32).max(1);
+        let components = super::saves_components(i.code());
+        let size = if components { XSAVE_AREA } else { (i.memory_size().size() as u32).max(1) };
         let target = if address16 { values::address16(rng, size) } else { values::address(rng, size) };
+        let target = if components && !rng.one_in(8) { target & !63 } else { target };
         let segment = self.base_of(i.memory_segment());
         // Bytes from 0 up, where 16-bit addresses reach no window.
         let small = if segment == GS_BASE { rng.below(0x7f0) } else { rng.below(0x2000) };
@@ -333,10 +338,38 @@ impl Draft {
                 self.pin(1, keep | low);
             }
         }
+        self.want_control(rng, i);
         if memory {
             self.aim(rng, i, address16);
         }
         self.aim_jump(rng, i);
+    }
+}
+
+impl Draft {
+    /// Pins the third operand where it counts or numbers bits, and what chooses state components.
+    fn want_control(&mut self, rng: &mut Rng, i: &Instruction) {
+        if super::saves_components(i.code()) {
+            // Bits that are components on no processor of ours, and the two that Trunnion's has. Of the others all that
+            // natively there are would be saved and restored.
+            let (low, high) = (rng.next32() & 0xfff0_0003, rng.next32() & 0x00ff_ffff);
+            self.pin(0, low);
+            self.pin(2, high);
+        }
+        let value = match i.mnemonic() {
+            Mnemonic::Bzhi | Mnemonic::Sarx | Mnemonic::Shlx | Mnemonic::Shrx => {
+                values::count(rng) | values::integer(rng) & !0xff
+            }
+            Mnemonic::Bextr => {
+                values::count(rng) & 0xff
+                    | (values::count(rng) & 0xff) << 8
+                    | values::integer(rng) & 0xffff_0000
+            }
+            _ => return,
+        };
+        if i.op_count() == 3 {
+            self.pin(number(i.op2_register()), value);
+        }
     }
 }
 

@@ -23,6 +23,7 @@ impl Generator {
             };
             bytes.extend((0..prefixes).map(|_| rng.pick(&PREFIXES)));
             match rng.below(16) {
+                0..=2 if self.has_bmi() => bytes.extend(bmi_opcode(rng)),
                 0..=7 => {}
                 8..=14 => bytes.push(0x0f),
                 _ => bytes.extend([0x0f, rng.pick(&[0x38, 0x3a])]),
@@ -45,11 +46,25 @@ impl Generator {
         self.of_form(rng, self.forms[0])
     }
 
+    /// Whether it makes the instructions that are VEX encoded.
+    fn has_bmi(&self) -> bool {
+        self.mnemonics.contains(&Mnemonic::Andn)
+    }
+
     /// Whether hardware and implementations can agree on these bytes.
     fn comparable(&self, code: Code, bytes: &[u8]) -> bool {
         if code != Code::INVALID {
             let known = self.mnemonics.contains(&code.mnemonic()) && !super::excluded(code);
-            return known && !matches!(code.mnemonic(), Mnemonic::Iret | Mnemonic::Iretd);
+            let chosen = super::saves_components(code);
+            return known && !chosen && !matches!(code.mnemonic(), Mnemonic::Iret | Mnemonic::Iretd);
+        }
+        // BMI's part of VEX, whether or not the other fields are legal.
+        if let [0xc4, map, _, op, ..] =
+            bytes.iter().copied().skip_while(|b| PREFIXES.contains(b)).collect::<Vec<_>>()[..]
+            && map & 0xc0 == 0xc0
+            && is_bmi(map & 0x1f, op)
+        {
+            return self.has_bmi();
         }
         invalid_everywhere(bytes)
     }
@@ -103,4 +118,18 @@ fn invalid_everywhere(bytes: &[u8]) -> bool {
         [0x62 | 0xc4 | 0xc5 | 0x8f, ..] => false,
         _ => true,
     }
+}
+
+/// Whether an opcode of a VEX map belongs to BMI1 or BMI2.
+fn is_bmi(map: u8, op: u8) -> bool {
+    matches!((map, op), (2, 0xf2 | 0xf3 | 0xf5..=0xf7) | (3, 0xf0))
+}
+
+/// A VEX prefix with any fields, and an opcode of BMI1 or BMI2 without its last byte.
+fn bmi_opcode(rng: &mut Rng) -> [u8; 4] {
+    let (map, op) = rng.pick(&[(2, 0xf2), (2, 0xf3), (2, 0xf5), (2, 0xf6), (2, 0xf7), (3, 0xf0)]);
+    let fields = rng.next32() as u8;
+    // Mostly without VEX.L, which makes all of them #UD.
+    let fields = if rng.one_in(4) { fields } else { fields & !4 };
+    [0xc4, 0xc0 | (rng.next32() as u8 & 0x20) | map, fields, op]
 }

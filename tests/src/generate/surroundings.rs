@@ -49,6 +49,13 @@ impl Draft {
                 image[0..2].copy_from_slice(&control_word(rng).to_le_bytes());
                 self.put(at, image);
             }
+            Mnemonic::Xrstor => {
+                let mut image = values::bytes(rng, 576);
+                image[24..28].copy_from_slice(&(rng.next32() & 0xffff).to_le_bytes());
+                image[0..2].copy_from_slice(&control_word(rng).to_le_bytes());
+                image[512..].copy_from_slice(&xsave_header(rng));
+                self.put(at, image);
+            }
             Mnemonic::Jmp | Mnemonic::Call => {
                 self.put_around(rng, at, size);
                 let (target, selector) = self.far_target(rng);
@@ -247,7 +254,8 @@ impl Draft {
         let x87 =
             feature(|f| matches!(f, F::FPU | F::FPU287 | F::FPU387 | F::FXSR | F::MMX | F::CMOV | F::SSE3))
                 && forms.iter().any(|c| c.op_code().fpu_like());
-        if x87 {
+        let components = forms.iter().any(|c| super::saves_components(*c));
+        if x87 || components && rng.one_in(2) {
             self.x87(rng);
         }
         if feature(|f| {
@@ -263,6 +271,10 @@ impl Draft {
                     | F::AES
                     | F::PCLMULQDQ
                     | F::SHA
+                    | F::GFNI
+                    | F::XSAVE
+                    | F::XSAVEC
+                    | F::XSAVEOPT
             )
         }) {
             for v in &mut self.state.xmm {
@@ -303,6 +315,23 @@ impl Draft {
             x.st[lane] = 0xffff << 64 | u128::from(rng.next64());
         }
     }
+}
+
+/// The header of XSAVE's area, mostly a legal one: components that are there, those that the compact form names, zeros.
+fn xsave_header(rng: &mut Rng) -> [u8; 64] {
+    const COMPACT: u64 = 1 << 63;
+    let mut header = [0; 64];
+    let compact = rng.one_in(2);
+    let there = u64::from(rng.below(4));
+    let named = if compact { COMPACT | there | u64::from(rng.below(4)) } else { 0 };
+    header[..8].copy_from_slice(&there.to_le_bytes());
+    header[8..16].copy_from_slice(&named.to_le_bytes());
+    if rng.one_in(4) {
+        // A wrong bit, but none of a component that only the processor has: those are below bit 20.
+        let bit = rng.pick(&[0, 1, 40, 62, 63, 64, 65, 104, 127, 128, 191, 192, 300, 511]);
+        header[bit / 8] ^= 1 << (bit % 8);
+    }
+    header
 }
 
 /// A control word: mostly all masked, any precision (the reserved one too) and rounding.

@@ -2,8 +2,7 @@
 
 use super::{Machine, Ram, convert};
 use crate::case::{Case, Outcome, Stop};
-use frontend_x86::decode::Insn;
-use frontend_x86::interp::{StepResult, step, step_at};
+use frontend_x86::interp::{StepResult, fetch, step, step_at};
 use iced_x86::Instruction;
 
 /// Steps (instructions, or pieces of a repeated one) after which a case hangs.
@@ -44,7 +43,7 @@ pub fn trace(case: &Case) -> Vec<(Instruction, u8)> {
     let mut cpu = convert::load(&case.state);
     let mut out = Vec::new();
     while out.len() < LIMIT as usize {
-        let Ok(insn) = Insn::fetch(&ram, cpu.eip) else { break };
+        let Ok(insn) = fetch(&cpu, &ram) else { break };
         let cl = cpu.gpr[1] as u8;
         let again = cpu.eip;
         let result = step(&mut cpu, &ram, &insn);

@@ -133,4 +133,7 @@ super::guest_memory! {
     fn timestamp(&self) -> u64 {
         self.clock.fetch_add(1, Relaxed)
     }
+    fn random(&self) -> Option<u32> {
+        None
+    }
 }

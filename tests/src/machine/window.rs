@@ -223,4 +223,7 @@ super::guest_memory! {
     fn timestamp(&self) -> u64 {
         self.changes.load(SeqCst)
     }
+    fn random(&self) -> Option<u32> {
+        None
+    }
 }

@@ -7,6 +7,7 @@ pub mod arith;
 pub mod blend;
 pub mod compare;
 pub mod convert;
+pub mod crypto;
 pub mod element;
 pub mod extend;
 pub(crate) mod float;

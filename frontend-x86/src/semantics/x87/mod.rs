@@ -16,6 +16,7 @@ pub mod register;
 mod site;
 pub mod state_image;
 mod unit;
+pub mod xsave;
 
 use crate::engine::Exception;
 use crate::helper_table::HelperArgs;

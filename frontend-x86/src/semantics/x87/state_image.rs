@@ -18,17 +18,41 @@ const SIZE: u32 = 512;
 /// Bytes that are written.
 const WRITTEN: u32 = XMM + 8 * 16;
 
+/// #GP where an address is no multiple of `by`.
+pub(super) fn misaligned<E: Emit>(e: &mut E, at: E::Int, by: u32) {
+    let (mask, zero) = (e.imm(Width::B32, u64::from(by) - 1), e.imm(Width::B32, 0));
+    let low = e.and(at, mask);
+    let fits = e.eq(low, zero);
+    let misaligned = e.negate(fits);
+    e.raise_if(misaligned, Exception::GeneralProtection(0));
+}
+
 /// The image must begin at a multiple of 16.
 fn aligned<E: Emit>(e: &mut E, i: &Insn) -> E::Int {
     let (at, _) = memory(e, i);
     // This hardware checks the alignment of the first 4 bytes before that of the image.
     e.check_aligned(at, 4);
-    let (mask, zero) = (e.imm(Width::B32, 15), e.imm(Width::B32, 0));
-    let low = e.and(at, mask);
-    let fits = e.eq(low, zero);
-    let misaligned = e.negate(fits);
-    e.raise_if(misaligned, Exception::GeneralProtection(0));
+    misaligned(e, at, 16);
     at
+}
+
+/// Stores words of the image, in units of 8 bytes; the caller has probed.
+pub(super) fn store_words<E: Emit>(e: &mut E, at: E::Int, numbers: core::ops::Range<u32>) {
+    for n in numbers {
+        let number = e.imm(Width::B8, u64::from(n));
+        let word = e.helper(Helper::FxsaveWord, &[number]);
+        let to = plus(e, at, 8 * n);
+        e.store(to, word);
+    }
+}
+
+/// Stores the XMM registers at their places.
+pub(super) fn store_vectors<E: Emit>(e: &mut E, at: E::Int) {
+    for (n, offset) in (0..8).zip((XMM..).step_by(16)) {
+        let value = e.xmm(n);
+        let to = plus(e, at, offset);
+        e.store_vec(to, value, true);
+    }
 }
 
 /// `FXSAVE`
@@ -38,17 +62,8 @@ pub fn fxsave<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
     let last = plus(e, at, SIZE - 1);
     e.probe_write(last, 1);
     e.probe_write(at, WRITTEN);
-    for n in 0..XMM / 8 {
-        let number = e.imm(Width::B8, u64::from(n));
-        let word = e.helper(Helper::FxsaveWord, &[number]);
-        let to = plus(e, at, 8 * n);
-        e.store(to, word);
-    }
-    for (n, offset) in (0..8).zip((XMM..).step_by(16)) {
-        let value = e.xmm(n);
-        let to = plus(e, at, offset);
-        e.store_vec(to, value, true);
-    }
+    store_words(e, at, 0..XMM / 8);
+    store_vectors(e, at);
     Flow::Next
 }
 
