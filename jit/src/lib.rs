@@ -26,6 +26,7 @@ mod dump;
 mod enter;
 mod fault;
 mod gate;
+pub mod inspect;
 mod journal;
 mod link;
 mod lookup;

@@ -19,6 +19,7 @@ mod coverage;
 pub mod generate;
 pub mod hardware;
 pub mod ins;
+pub mod kernels;
 pub mod layout;
 pub mod machine;
 pub mod report;

@@ -70,6 +70,8 @@ pub(crate) struct Environment {
     pub(crate) strong_host: bool,
     /// Number of entries of the lookup table, a power of two.
     pub(crate) lookup_entries: u64,
+    /// The address by which code refers to an instruction that is kept for it.
+    pub(crate) kept_address: fn(&Insn) -> u64,
 }
 
 /// Alias regions of the memory that translated code touches.

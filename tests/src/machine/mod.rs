@@ -10,7 +10,7 @@ mod window;
 
 use bytes::guest_memory;
 
-pub use interp::{Interpreter, trace};
+pub use interp::{Interpreter, hot_block, placed, trace};
 pub use memory::Ram;
 pub use translator::Translator;
 
