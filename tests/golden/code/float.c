@@ -43,7 +43,7 @@ void matmul_double(const double *a, const double *b, double *c, int n) {
 
 struct body { double x, y, z, vx, vy, vz, mass; };
 
-// run nbody(data, 4) doubles
+// run nbody(data, 6) doubles
 void nbody(struct body *b, int n) {
   for (int i = 0; i < n; i++)
     for (int j = i + 1; j < n; j++) {
