@@ -21,6 +21,7 @@ pub mod hardware;
 pub mod ins;
 pub mod kernels;
 pub mod layout;
+pub mod loops;
 pub mod machine;
 pub mod report;
 pub mod shrink;

@@ -2,6 +2,7 @@
 
 mod bytes;
 mod convert;
+pub mod fire;
 mod interp;
 mod memory;
 mod signal;
