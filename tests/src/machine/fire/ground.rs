@@ -44,7 +44,9 @@ pub(super) struct Ground {
     gone: AtomicU32,
     /// Whether a page that goes at a write stays readable.
     mild: AtomicBool,
-    /// The last byte that the engine accessed, and whether it wrote: neighbours are one access.
+    /// Whether the page went at an access that the engine made for the guest.
+    late: AtomicBool,
+    /// The last byte that the engine accessed for the guest.
     last: AtomicU64,
 }
 
@@ -58,6 +60,7 @@ impl Ground {
             countdown: AtomicU64::new(0),
             gone: AtomicU32::new(0),
             mild: AtomicBool::new(false),
+            late: AtomicBool::new(false),
             last: AtomicU64::new(0),
         })
     }
@@ -74,7 +77,8 @@ impl Ground {
         self.barred.store(true, SeqCst);
         self.countdown.store(n, SeqCst);
         self.mild.store(mild, SeqCst);
-        self.last.store(u64::MAX, SeqCst);
+        self.late.store(false, SeqCst);
+        self.last.store(u64::MAX >> 1, SeqCst);
         each_page(|_, at| self.window.protect(at, libc::PROT_NONE));
     }
 
@@ -93,6 +97,11 @@ impl Ground {
     /// Accesses that are left until a page goes.
     pub(super) fn left(&self) -> u64 {
         self.countdown.load(SeqCst)
+    }
+
+    /// Whether it went in the middle of an instruction, perhaps: the engine made the access for it.
+    pub(super) fn is_late(&self) -> bool {
+        self.late.load(SeqCst)
     }
 
     /// Which page went.
@@ -121,10 +130,10 @@ impl Ground {
         }
         let write = access == Access::Write;
         if self.countdown.load(SeqCst) != 0 {
-            let here = u64::from(at) << 1 | u64::from(write);
-            let last = self.last.swap(here, SeqCst);
-            if here.wrapping_sub(last) != 2 {
-                self.count(at, write);
+            // The bytes of one access follow each other, and some are looked at before they are written.
+            let last = self.last.swap(at.into(), SeqCst);
+            if u64::from(at).wrapping_add(16).wrapping_sub(last) > 17 {
+                self.late.store(self.count(at, write), SeqCst);
             }
         }
         match self.gone() {

@@ -63,6 +63,8 @@ pub struct Stopped {
     pub stop: Option<Stop>,
     /// The page that went.
     pub gone: Option<Gone>,
+    /// Whether an access went wrong that the engine made for the guest, perhaps not the first of an instruction.
+    pub late: bool,
     /// Accesses, or looks at the interrupt word, that a shot counted.
     pub count: u64,
     /// The processor.
@@ -197,6 +199,7 @@ impl Fire {
         let stopped = Stopped {
             stop,
             gone: ground.gone(),
+            late: ground.is_late(),
             count: ground.left(),
             state: convert::store(cpu),
             memory: ground.writable(),
