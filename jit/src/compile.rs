@@ -1,7 +1,7 @@
 //! From a region to bytes: Cranelift's compiler, and what must be known about its output.
 
 use crate::JitError;
-use crate::clif::{Built, Clif, Environment, Kept, TRAP_CODES, region_signature};
+use crate::clif::{Built, Clif, Environment, Kept, access_number, region_signature};
 use crate::region::GuestRegion;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
@@ -219,23 +219,14 @@ fn origins(code: &CompiledCode, built: &Built) -> Vec<(u32, Option<u32>)> {
 fn fault_table(code: &CompiledCode, built: &Built) -> FaultTable {
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     let eip = |n: usize| built.eips.get(n).copied();
-    let locations = code.buffer.get_srclocs_sorted();
-    for at in locations {
+    for at in code.buffer.get_srclocs_sorted() {
         if let Some(eip) = number(at.loc.bits()).and_then(eip) {
             ranges.push((at.start, eip));
         }
     }
     let mut exact: Vec<(u32, u32)> = Vec::new();
     for trap in code.buffer.traps() {
-        let after = locations.partition_point(|l| l.start <= trap.offset);
-        let Some(last) = after.checked_sub(1).and_then(|i| number(locations[i].loc.bits())) else { continue };
-        let trap_code = usize::from(trap.code.as_raw().get());
-        if trap_code > TRAP_CODES {
-            continue;
-        }
-        // The access may have been folded into a later instruction, never into an earlier one.
-        let behind = (last + TRAP_CODES - (trap_code - 1)) % TRAP_CODES;
-        if let Some(eip) = last.checked_sub(behind).and_then(eip) {
+        if let Some(eip) = access_number(trap.code).and_then(eip) {
             exact.push((trap.offset, eip));
         }
     }

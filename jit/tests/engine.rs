@@ -453,3 +453,33 @@ fn a_store_of_what_is_there_already_faults_on_a_page_that_cannot_be_written() {
         }
     }
 }
+
+/// Part of `cmp al, 64` moves before the loop, and Cranelift forgets where the code of XOR came from: the fault was taken
+/// for one of SUB.
+#[test]
+fn a_fault_is_of_its_own_instruction_where_code_moved() {
+    let (engine, window) = engine(options(EngineKind::Jit));
+    window.map(CODE >> 12, 1);
+    window.map(DATA >> 12, 1);
+    let code = program(&[
+        &[0xc7, 0x05, 0, 0, 2, 0, 3, 0, 0, 0], // mov dword [DATA], 3
+        &[0x83, 0x74, 0x24, 0x65, 0xb4],       // again: xor dword [esp+0x65], -76
+        &[0x70, 5],                            // jo over
+        &[0x66, 0x0f, 0x38, 0x15, 0xe8],       // blendvpd xmm5, xmm0
+        &[0x66, 0x0f, 0x72, 0xe2, 0xff],       // over: psrad xmm2, 255
+        &[0x3c, 0x40],                         // cmp al, 64
+        &[0x83, 0x2d, 0, 0, 2, 0, 1],          // sub dword [DATA], 1
+        &[0x0f, 0x85, 0xe0, 0xff, 0xff, 0xff], // jne again
+        &GATE,
+    ]);
+    window.write(CODE, &code);
+    let mut t = thread(CODE);
+    t.cpu.gpr[Gpr::Esp as usize] = 0x9a;
+    let exit = engine.run(&mut t.cpu, &t.interrupt);
+    assert!(
+        matches!(exit, Exit::Exception(Exception::Page(Fault { addr: GuestAddr(0xff), .. }))),
+        "{exit:?}"
+    );
+    assert_eq!(t.cpu.eip, CODE + 10);
+    assert_eq!(window.read32(DATA), 3);
+}

@@ -3,7 +3,7 @@
 //! same instruction, and gone on from there the end is the same.
 //!
 //! `TRUNNION_CASES` (loops for each way of translating) and `TRUNNION_POINTS` (of each kind, for each loop) say how much,
-//! `TRUNNION_SEED` which. A report ends with the line that repeats it.
+//! `TRUNNION_SEED` which. A report ends with the line that repeats it; with `TRUNNION_DUMP=1` that shows the regions too.
 
 mod judge;
 

@@ -231,7 +231,7 @@ impl Fill {
                 (0..60).map(|_| letter(&mut rng)).collect()
             }
             Self::Digits => {
-                let number = |rng: &mut Rng| format!("{} ", (rng.next32() as i32) >> rng.below(24));
+                let number = |rng: &mut Rng| format!("{} ", rng.next32().cast_signed() >> rng.below(24));
                 (0..32).flat_map(|_| number(&mut rng).into_bytes()).collect()
             }
             Self::Utf8 => {

@@ -31,8 +31,9 @@ impl Block {
         let bytes = GRANULE + size_of::<ThreadBlock>().next_multiple_of(PAGE);
         // SAFETY: the name is a C string.
         let fd = unsafe { libc::memfd_create(c"block".as_ptr(), 0) };
+        let length = i64::try_from(bytes).expect("a few pages");
         // SAFETY: takes integers only.
-        if fd < 0 || unsafe { libc::ftruncate(fd, bytes as i64) } != 0 {
+        if fd < 0 || unsafe { libc::ftruncate(fd, length) } != 0 {
             return Err(io::Error::last_os_error());
         }
         let map = || {

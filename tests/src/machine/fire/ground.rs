@@ -137,7 +137,7 @@ impl Ground {
             }
         }
         match self.gone() {
-            Some(gone) if gone.page == at / PAGE && !(gone.readable && !write) => {
+            Some(gone) if gone.page == at / PAGE && (write || !gone.readable) => {
                 let kind = if gone.readable { FaultKind::Protection } else { FaultKind::NotMapped };
                 Err(Fault { addr: GuestAddr(at), access, kind })
             }

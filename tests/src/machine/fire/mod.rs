@@ -107,6 +107,7 @@ fn make(variant: Variant) -> Result<(&'static Active, &'static Jit<Ground>), Str
         hot_threshold: THRESHOLD,
         region_instructions: if variant == Variant::Small { 5 } else { usual.region_instructions },
         code_bytes: 32 << 20,
+        dump: std::env::var_os("TRUNNION_DUMP").is_some(),
         code_memory: Box::new(Tracked(code)),
         ..usual
     };
@@ -263,6 +264,12 @@ impl Reference {
     #[must_use]
     pub fn eip(&self) -> u32 {
         self.cpu.eip
+    }
+
+    /// The instruction it stands at.
+    #[must_use]
+    pub fn mnemonic(&self) -> Option<Mnemonic> {
+        Insn::fetch(&self.ground, self.cpu.eip).ok().map(|insn| insn.mnemonic())
     }
 
     /// What the writable windows hold.

@@ -7,8 +7,6 @@
 //! One host instruction alone is executed with the trap flag on x86-64; on AArch64 from a page of copies, each with a BRK
 //! behind it. Accesses of translated code are not relative to the program counter, so a copy does the same.
 
-#![expect(clippy::cast_sign_loss, reason = "signal frames have signed fields")]
-
 use super::super::signal::Registers;
 use super::super::window::GUARD;
 use super::block::Block;
