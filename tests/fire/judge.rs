@@ -16,6 +16,9 @@ const ALL: u64 = u64::MAX >> 1;
 /// Changes a state before it is compared: a planted error.
 pub(crate) type Spoil = fn(&mut State);
 
+/// A shot of some kind by its number.
+type Kind = fn(u64) -> Shot;
+
 /// Which points of a case are tried.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Points {
@@ -74,13 +77,13 @@ impl Judge {
         let mut tally = Tally { cases: 1, ..Tally::default() };
         let warm = self.fire.warm();
         compare_end(end, &warm, "unharmed").map_err(|text| Difference { shot: Shot::Nothing, text })?;
-        let shots: [(fn(u64) -> Shot, Vec<u64>); 2] = match points {
+        let shots: [(Kind, Vec<u64>); 2] = match points {
             Points::One(Shot::Nothing) => return Ok(tally),
             Points::One(Shot::Access(n)) => [(Shot::Access, vec![n]), (Shot::Poll, Vec::new())],
             Points::One(Shot::Poll(n)) => [(Shot::Access, Vec::new()), (Shot::Poll, vec![n])],
             Points::Some { most, seed } => {
                 let mut rng = Rng::new(seed);
-                [Shot::Access, Shot::Poll].map(|shot: fn(u64) -> Shot| {
+                [Shot::Access, Shot::Poll].map(|shot: Kind| {
                     let all = self.fire.run(shot(ALL)).count;
                     (shot, spread(all, most, &mut rng))
                 })
@@ -178,7 +181,7 @@ impl Judge {
         self.reference.back(&mark);
         let mut seen = got.state.clone();
         if stores_bytes && seen.x87 == after.0.x87 {
-            seen.x87 = state.x87.clone();
+            seen.x87 = state.x87;
         }
         let mut out = String::new();
         state_differences(&state, &seen, &mut out);

@@ -49,6 +49,7 @@ fn run(names: &[String]) -> Tally {
     let (mut tally, mut failures) = (Tally::default(), Vec::new());
     for variant in Variant::ALL {
         let mut judge = judge(variant, None);
+        let (before, faults) = (judge.fire.faults(), tally.faults);
         for name in names {
             let case = named(name, seed).expect("a case of this name");
             match judge.case(&case, Points::Some { most, seed }) {
@@ -64,6 +65,9 @@ fn run(names: &[String]) -> Tally {
                 )),
             }
         }
+        // Few are of instructions that the engine executes for translated code.
+        let (in_code, all) = (judge.fire.faults() - before, tally.faults - faults);
+        assert!(in_code * 4 > all * 3, "{variant:?}: {in_code} of {all} faults are in translated code");
         assert!(judge.fire.regions() > 0 && judge.fire.links() > 0, "translated and linked");
     }
     let shown = failures.len().min(10);

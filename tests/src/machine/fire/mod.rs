@@ -215,6 +215,12 @@ impl Fire {
         self.engine.stats().regions
     }
 
+    /// Faults in translated code so far.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.engine.stats().faults
+    }
+
     /// Links between regions that the engine has made so far.
     #[must_use]
     pub fn links(&self) -> u64 {
