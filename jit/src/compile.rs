@@ -1,7 +1,7 @@
 //! From a region to bytes: Cranelift's compiler, and what must be known about its output.
 
 use crate::JitError;
-use crate::clif::{Built, Clif, Environment, Kept, TRAP_CODES, region_signature};
+use crate::clif::{Built, Clif, Environment, Kept, access_number, region_signature};
 use crate::region::GuestRegion;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
@@ -35,8 +35,41 @@ pub(crate) struct Code {
     pub(crate) exits: Vec<u32>,
     pub(crate) faults: FaultTable,
     pub(crate) insns: Vec<Kept>,
-    /// CLIF and host assembly, where asked for.
-    pub(crate) listing: Option<(String, String)>,
+    /// Where asked for.
+    pub(crate) listing: Option<Listing>,
+}
+
+/// What people read about a compiled region.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    pub(crate) clif: String,
+    pub(crate) assembly: String,
+    /// Start of each stretch of code with the EIP of the instruction that it came from; `None` is the region's own.
+    pub(crate) origins: Vec<(u32, Option<u32>)>,
+}
+
+/// What a compiler compiles for.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    triple: &'static str,
+    features: Vec<&'static str>,
+    frame_pointers: bool,
+}
+
+impl Target {
+    /// This processor.
+    pub(crate) fn host() -> Self {
+        if cfg!(target_arch = "aarch64") {
+            Self { features: host_features(), ..Self::arm() }
+        } else {
+            Self { triple: "x86_64-unknown-linux-gnu", features: host_features(), frame_pointers: true }
+        }
+    }
+
+    /// An ARM64 processor with the atomic instructions of version 8.1, whichever this is.
+    pub(crate) fn arm() -> Self {
+        Self { triple: "aarch64-unknown-linux-gnu", features: vec!["has_lse"], frame_pointers: false }
+    }
 }
 
 /// The compiler with its reusable memory.
@@ -52,10 +85,6 @@ impl std::fmt::Debug for Compiler {
         f.debug_struct("Compiler").field("isa", &self.isa.name()).finish_non_exhaustive()
     }
 }
-
-/// The host as Cranelift names it.
-const TRIPLE: &str =
-    if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
 
 /// Features of this processor that Cranelift can use.
 fn host_features() -> Vec<&'static str> {
@@ -81,22 +110,27 @@ fn host_features() -> Vec<&'static str> {
 }
 
 impl Compiler {
+    /// The compiler for this processor.
     pub(crate) fn new() -> Result<Self, JitError> {
+        Self::compiling_for(&Target::host())
+    }
+
+    pub(crate) fn compiling_for(target: &Target) -> Result<Self, JitError> {
         let refused = |error: &dyn std::fmt::Display| JitError::Compiler(error.to_string());
         let mut flags = settings::builder();
         let verify = if cfg!(debug_assertions) { "true" } else { "false" };
         for (name, value) in [
             ("opt_level", "speed"),
             ("enable_verifier", verify),
-            ("preserve_frame_pointers", if cfg!(target_arch = "x86_64") { "true" } else { "false" }),
+            ("preserve_frame_pointers", if target.frame_pointers { "true" } else { "false" }),
             ("unwind_info", "false"),
             ("enable_probestack", "false"),
             ("machine_code_cfg_info", "false"),
         ] {
             flags.set(name, value).map_err(|e| refused(&e))?;
         }
-        let mut builder = isa::lookup_by_name(TRIPLE).map_err(|e| refused(&e))?;
-        for feature in host_features() {
+        let mut builder = isa::lookup_by_name(target.triple).map_err(|e| refused(&e))?;
+        for feature in &target.features {
             builder.enable(feature).map_err(|e| refused(&e))?;
         }
         let isa = builder.finish(settings::Flags::new(flags)).map_err(|e| refused(&e))?;
@@ -143,7 +177,11 @@ impl Compiler {
             sites.push(Site { offset: reloc.offset, exit: names[*name].index });
         }
         let faults = fault_table(code, &built);
-        let listing = clif.map(|clif| (clif, code.vcode.clone().unwrap_or_default()));
+        let listing = clif.map(|clif| Listing {
+            clif,
+            assembly: code.vcode.clone().unwrap_or_default(),
+            origins: origins(code, &built),
+        });
         Ok(Code {
             bytes: code.buffer.data().to_vec(),
             sites,
@@ -155,35 +193,40 @@ impl Compiler {
     }
 }
 
+/// The instruction that a source location means: they count from 1, and 0 is the region's own code.
+fn number(location: u32) -> Option<usize> {
+    usize::try_from(location).ok().and_then(|n| n.checked_sub(1))
+}
+
+/// See [`Listing::origins`].
+fn origins(code: &CompiledCode, built: &Built) -> Vec<(u32, Option<u32>)> {
+    let mut out: Vec<(u32, Option<u32>)> = Vec::new();
+    let mut end = 0;
+    for at in code.buffer.get_srclocs_sorted() {
+        // What has no location lies between those that have one.
+        if at.start > end {
+            out.push((end, None));
+        }
+        out.push((at.start, number(at.loc.bits()).and_then(|n| built.eips.get(n).copied())));
+        end = at.end;
+    }
+    out.push((end, None));
+    out.dedup_by_key(|&mut (_, origin)| origin);
+    out
+}
+
 /// Which instruction each access belongs to.
 fn fault_table(code: &CompiledCode, built: &Built) -> FaultTable {
-    // Source locations count instructions from 1; 0 is the region's own code.
     let mut ranges: Vec<(u32, u32)> = Vec::new();
-    let number = |bits: u32| usize::try_from(bits).ok().and_then(|n| n.checked_sub(1));
     let eip = |n: usize| built.eips.get(n).copied();
-    let locations = code.buffer.get_srclocs_sorted();
-    for at in locations {
+    for at in code.buffer.get_srclocs_sorted() {
         if let Some(eip) = number(at.loc.bits()).and_then(eip) {
             ranges.push((at.start, eip));
         }
     }
     let mut exact: Vec<(u32, u32)> = Vec::new();
     for trap in code.buffer.traps() {
-        let trap_code = usize::from(trap.code.as_raw().get());
-        if trap_code > TRAP_CODES {
-            continue;
-        }
-        let number = if built.eips.len() <= TRAP_CODES {
-            // The code is the number, which the location need not be: the optimizer's own instructions have none, and a
-            // load may have been folded into one of them.
-            Some(trap_code - 1)
-        } else {
-            let after = locations.partition_point(|l| l.start <= trap.offset);
-            let last = after.checked_sub(1).and_then(|i| number(locations[i].loc.bits()));
-            // The access may have been folded into a later instruction, never into an earlier one.
-            last.and_then(|last| last.checked_sub((last + TRAP_CODES - (trap_code - 1)) % TRAP_CODES))
-        };
-        if let Some(eip) = number.and_then(eip) {
+        if let Some(eip) = access_number(trap.code).and_then(eip) {
             exact.push((trap.offset, eip));
         }
     }

@@ -22,8 +22,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 /// Bounds of a region besides its instructions.
-const REGION_BLOCKS: usize = 32;
-const REGION_PAGES: usize = 4;
+pub(crate) const REGION_BLOCKS: usize = 32;
+pub(crate) const REGION_PAGES: usize = 4;
 
 /// A thread while it is in `run`.
 pub(crate) struct Thread<'a> {
@@ -368,6 +368,7 @@ impl<M: GuestMemory> Jit<M> {
             order: basis.order,
             strong_host: cfg!(target_arch = "x86_64"),
             lookup_entries: crate::lookup::ENTRIES as u64,
+            kept_address: |insn| std::ptr::from_ref(insn) as u64,
         };
         let code = compiler.compile(env, &region, self.options.dump).map_err(CompileFailure::Refused)?;
         if self.options.dump {

@@ -28,8 +28,8 @@ fn text(region: &GuestRegion, code: &Code) -> String {
             let _ = writeln!(out, "  {:#010x}  {line}", i.insn.eip());
         }
     }
-    if let Some((clif, assembly)) = &code.listing {
-        let _ = write!(out, "{clif}\n{assembly}");
+    if let Some(listing) = &code.listing {
+        let _ = write!(out, "{}\n{}", listing.clif, listing.assembly);
     }
     let _ = writeln!(out, "{} instructions, {} bytes", region.instructions(), code.bytes.len());
     out

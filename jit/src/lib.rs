@@ -26,6 +26,7 @@ mod dump;
 mod enter;
 mod fault;
 mod gate;
+pub mod inspect;
 mod journal;
 mod link;
 mod lookup;
@@ -122,7 +123,7 @@ pub struct JitOptions {
     pub compare: bool,
     /// Executions of a block after which it is compiled (`Auto`).
     pub hot_threshold: u32,
-    /// Most instructions in one region.
+    /// Most instructions in one region; 250 at most.
     pub region_instructions: usize,
     /// Bytes of code memory; when they are used up, everything is translated anew.
     pub code_bytes: usize,
@@ -214,7 +215,11 @@ impl<M: GuestMemory> Jit<M> {
         let shared = Shared { space, threads: Vec::new(), compiler, refused: HashSet::new() };
         Ok(Self {
             memory,
-            options: JitOptions { code_bytes: bytes, ..options },
+            options: JitOptions {
+                code_bytes: bytes,
+                region_instructions: options.region_instructions.min(clif::TRAP_CODES),
+                ..options
+            },
             window,
             pages: Pages::new(),
             changes: AtomicU64::new(0),

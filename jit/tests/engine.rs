@@ -410,3 +410,76 @@ fn code_that_comes_back_in_a_clone_keeps_its_links() {
     };
     assert!(cloned(engine, executed, || assert!(executed())));
 }
+
+#[test]
+fn a_store_of_what_is_there_already_faults_on_a_page_that_cannot_be_written() {
+    let programs: [&[&[u8]]; 8] = [
+        &[&[0x8b, 0x03], &[0x89, 0x03]], // mov eax, [ebx]; mov [ebx], eax
+        &[&[0x8b, 0x43, 8], &[0x8d, 0x48, 0], &[0x89, 0x4b, 8]], // mov eax, [ebx+8]; lea ecx, [eax+0]; mov [ebx+8], ecx
+        &[&[0x0f, 0xb6, 0x03], &[0x88, 0x03]],                   // movzx eax, byte [ebx]; mov [ebx], al
+        &[&[0xb9, 0x40, 0, 0, 0], &[0xd3, 0x0b]],                // mov ecx, 64; ror dword [ebx], cl
+        &[&[0x31, 0xd2], &[0x01, 0x13]],                         // xor edx, edx; add [ebx], edx
+        &[&[0xbb, 0, 0, 2, 0], &[0x8b, 0x0b], &[0x89, 0x0b]], // mov ebx, DATA; mov ecx, [ebx]; mov [ebx], ecx
+        &[&[0x0f, 0x10, 0x03], &[0x0f, 0x11, 0x03]],          // movups xmm0, [ebx]; movups [ebx], xmm0
+        &[&[0xff, 0x33], &[0x8f, 0x03]],                      // push dword [ebx]; pop dword [ebx]
+    ];
+    for order in [MemoryOrder::Plain, MemoryOrder::Tso] {
+        for parts in programs {
+            let (engine, window) = engine(options(EngineKind::Jit));
+            engine.set_memory_order(order);
+            window.map(CODE >> 12, 1);
+            window.map(DATA >> 12, 2);
+            window.read_only(DATA >> 12, 1);
+            let code = program(&[&parts.concat(), &GATE]);
+            window.write(CODE, &code);
+            let mut t = thread(CODE);
+            t.cpu.gpr[Gpr::Ebx as usize] = DATA;
+            let exit = engine.run(&mut t.cpu, &t.interrupt);
+            let is_write_fault = matches!(
+                exit,
+                Exit::Exception(Exception::Page(Fault {
+                    access: Access::Write,
+                    kind: FaultKind::Protection,
+                    ..
+                }))
+            );
+            assert!(is_write_fault, "{code:x?}, {order:?}: {exit:?}");
+            let last = parts.last().map_or(0, |last| last.len());
+            assert_eq!(
+                t.cpu.eip as usize,
+                CODE as usize + parts.concat().len() - last,
+                "{code:x?}, {order:?}"
+            );
+        }
+    }
+}
+
+/// Part of `cmp al, 64` moves before the loop, and Cranelift forgets where the code of XOR came from: the fault was taken
+/// for one of SUB.
+#[test]
+fn a_fault_is_of_its_own_instruction_where_code_moved() {
+    let (engine, window) = engine(options(EngineKind::Jit));
+    window.map(CODE >> 12, 1);
+    window.map(DATA >> 12, 1);
+    let code = program(&[
+        &[0xc7, 0x05, 0, 0, 2, 0, 3, 0, 0, 0], // mov dword [DATA], 3
+        &[0x83, 0x74, 0x24, 0x65, 0xb4],       // again: xor dword [esp+0x65], -76
+        &[0x70, 5],                            // jo over
+        &[0x66, 0x0f, 0x38, 0x15, 0xe8],       // blendvpd xmm5, xmm0
+        &[0x66, 0x0f, 0x72, 0xe2, 0xff],       // over: psrad xmm2, 255
+        &[0x3c, 0x40],                         // cmp al, 64
+        &[0x83, 0x2d, 0, 0, 2, 0, 1],          // sub dword [DATA], 1
+        &[0x0f, 0x85, 0xe0, 0xff, 0xff, 0xff], // jne again
+        &GATE,
+    ]);
+    window.write(CODE, &code);
+    let mut t = thread(CODE);
+    t.cpu.gpr[Gpr::Esp as usize] = 0x9a;
+    let exit = engine.run(&mut t.cpu, &t.interrupt);
+    assert!(
+        matches!(exit, Exit::Exception(Exception::Page(Fault { addr: GuestAddr(0xff), .. }))),
+        "{exit:?}"
+    );
+    assert_eq!(t.cpu.eip, CODE + 10);
+    assert_eq!(window.read32(DATA), 3);
+}

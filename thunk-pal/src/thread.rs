@@ -4,7 +4,6 @@ use crate::layer::Layer;
 use crate::serve::{self, After};
 use crate::upcall;
 use core::cell::Cell;
-use frontend_x86::cpuid::Profile;
 use frontend_x86::engine::{Exception as Cpu, Exit};
 use frontend_x86::state::{CpuState, ThreadBlock};
 use pal_abi::flags::mode;

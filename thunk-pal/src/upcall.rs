@@ -8,6 +8,7 @@ use crate::context;
 use crate::image::GATE_PAGE;
 use crate::layer::{Layer, describe, print};
 use crate::thread::{SYSTEM_CALL, Thread};
+use frontend_x86::cpuid::Profile;
 use frontend_x86::engine::Exception as Cpu;
 use frontend_x86::interp;
 use frontend_x86::memory::{Access, FaultKind, GuestAddr, GuestMemory};

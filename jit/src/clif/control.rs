@@ -233,7 +233,7 @@ impl Clif<'_> {
         self.write_back();
         self.store_eip(self.insn.eip());
         let insn = Kept(Box::new(self.insn));
-        let address = self.iconst(I64, std::ptr::from_ref::<Insn>(&insn.0) as u64);
+        let address = self.iconst(I64, (self.env.kept_address)(&insn.0));
         self.exits.insns.push(insn);
         let result = self.call_words(self.env.out_of_line.interpret, &[self.state, address]);
         let two = self.iconst(I64, 2);

@@ -12,7 +12,9 @@ use super::{Clif, Int, int_type};
 use crate::outcome::{Kind, Outcome};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I8X16, I32, I64};
-use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, Type, Value};
+use cranelift_codegen::ir::{
+    AtomicRmwOp, Endianness, InstBuilder, MemFlagsData, Opcode, Type, Value, ValueDef,
+};
 use frontend_x86::descriptor::rights;
 use frontend_x86::emit::{AtomicOp, Width};
 use frontend_x86::engine::{Exception, MemoryOrder};
@@ -133,14 +135,8 @@ impl Clif<'_> {
     /// Stores an integer.
     pub(super) fn store_int(&mut self, addr: Value, v: Value, w: Width) {
         self.write_back();
-        let (mut host, mut displacement) = self.host_address(addr);
-        let flags = self.guest_flags();
-        if !self.ordered() && self.may_store_what_it_loaded() {
-            // Cranelift drops a store of the value just loaded from the same address, and with it the fault of a page that
-            // cannot be written. It does not see that this is the same address.
-            host = self.b.ins().iadd_imm_s(host, 1);
-            displacement -= 1;
-        }
+        let (host, displacement) = self.host_address(addr);
+        let flags = self.store_flags(v);
         if !self.ordered() || self.env.strong_host {
             self.b.ins().store(flags, v, host, displacement);
             return;
@@ -166,17 +162,27 @@ impl Clif<'_> {
         );
     }
 
-    /// Whether the instruction combines its memory operand with a constant that may leave it as it is: adding 0, shifting by
-    /// 32, AND with all ones.
-    fn may_store_what_it_loaded(&self) -> bool {
-        use iced_x86::OpKind;
-        let raw = self.insn.raw();
-        let (memory, immediate) = (raw.op0_kind() == OpKind::Memory, raw.op_count() == 2);
-        if !memory || !immediate || matches!(raw.op1_kind(), OpKind::Register | OpKind::Memory) {
-            return false;
+    /// The flags of a guest store. Cranelift drops a store of the value that was just loaded from the same address, and with
+    /// it the fault of a page that cannot be written. It does not look for that value where the store names its byte order,
+    /// which changes nothing else, but neither does it then forward what was stored to a later load.
+    fn store_flags(&self, v: Value) -> MemFlagsData {
+        let flags = self.guest_flags();
+        if self.may_be_loaded(v, 4) { flags.with_endianness(Endianness::Little) } else { flags }
+    }
+
+    /// Whether a value may turn out to be one that memory holds already: loaded, moved about, combined with what may turn out
+    /// to change nothing (adding 0, shifting by 32, AND with all ones). Looks `depth` operations back.
+    fn may_be_loaded(&self, v: Value, depth: u32) -> bool {
+        let dfg = &self.b.func.dfg;
+        let ValueDef::Result(inst, _) = dfg.value_def(dfg.resolve_aliases(v)) else { return true };
+        match dfg.insts[inst].opcode() {
+            Opcode::Iconst | Opcode::Vconst | Opcode::F32const | Opcode::F64const => false,
+            // A function's result is new, as is a truth value.
+            Opcode::CallIndirect | Opcode::Icmp | Opcode::Fcmp => false,
+            _ if depth == 0 => true,
+            Opcode::Load | Opcode::AtomicLoad => true,
+            _ => dfg.inst_args(inst).iter().any(|&operand| self.may_be_loaded(operand, depth - 1)),
         }
-        let k = self.insn.immediate(1);
-        k & 7 == 0 || k & 0xff == 0xff
     }
 
     fn displace(&mut self, host: Value, displacement: i32) -> Value {
@@ -231,7 +237,7 @@ impl Clif<'_> {
         self.check_alignment(addr, aligned);
         self.write_back();
         let (host, displacement) = self.host_address(addr);
-        let flags = self.guest_flags();
+        let flags = self.store_flags(v);
         if self.ordered() && !self.env.strong_host {
             self.b.ins().fence();
         }

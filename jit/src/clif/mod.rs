@@ -7,8 +7,8 @@
 //!
 //! XMM registers live in the state; Cranelift forwards stores to loads there, since they have an alias region of their own.
 //!
-//! A fault finds its EIP through the trap code of the access, which is its instruction's number in the region modulo
-//! [`TRAP_CODES`], and the source location, which may be that of a later instruction that the access was folded into.
+//! A fault finds its EIP through the trap code of the access, which is its instruction's number in the region. Source
+//! locations do not tell it: Cranelift moves code, folds accesses into later instructions, and forgets where they came from.
 
 mod control;
 mod flags;
@@ -41,8 +41,13 @@ use frontend_x86::state::{CpuState, Gpr};
 use std::collections::HashMap;
 use std::mem::offset_of;
 
-/// How many trap codes tell instructions apart.
+/// How many trap codes tell instructions apart, and so how many a region may have at most.
 pub(crate) const TRAP_CODES: usize = 250;
+
+/// The instruction that an access with this trap code belongs to.
+pub(crate) fn access_number(code: TrapCode) -> Option<usize> {
+    usize::from(code.as_raw().get()).checked_sub(1).filter(|n| *n < TRAP_CODES)
+}
 
 /// An integer value with its width.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +75,8 @@ pub(crate) struct Environment {
     pub(crate) strong_host: bool,
     /// Number of entries of the lookup table, a power of two.
     pub(crate) lookup_entries: u64,
+    /// The address by which code refers to an instruction that is kept for it.
+    pub(crate) kept_address: fn(&Insn) -> u64,
 }
 
 /// Alias regions of the memory that translated code touches.
@@ -347,7 +354,7 @@ impl<'a> Clif<'a> {
 
     /// The flags of a guest access: it may trap, with the code of this instruction.
     fn guest_flags(&self) -> MemFlagsData {
-        let code = u8::try_from(self.number % TRAP_CODES + 1).expect("at most 250");
+        let code = u8::try_from(self.number + 1).expect("at most 250 instructions");
         MemFlagsData::new()
             .with_trap_code(Some(TrapCode::unwrap_user(code)))
             .with_alias_region(Some(self.regions.guest))

@@ -35,11 +35,43 @@ impl Machine for Interpreter {
     }
 }
 
+/// Memory as it is when a case begins.
+#[must_use]
+pub fn placed(case: &Case) -> Ram {
+    let ram = Ram::default();
+    ram.begin(case);
+    ram
+}
+
+/// Where the first block begins that a case has executed so many times: what an engine would find hot. `None` if there is
+/// none.
+#[must_use]
+pub fn hot_block(case: &Case, times: u32) -> Option<u32> {
+    let ram = placed(case);
+    let mut cpu = convert::load(&case.state);
+    let mut executions = std::collections::HashMap::new();
+    let mut starts = true;
+    for _ in 0..LIMIT {
+        if starts {
+            let count: &mut u32 = executions.entry(cpu.eip).or_default();
+            *count += 1;
+            if *count == times {
+                return Some(cpu.eip);
+            }
+        }
+        let insn = fetch(&cpu, &ram).ok()?;
+        starts = insn.raw().flow_control() != iced_x86::FlowControl::Next;
+        if let StepResult::Exit(_) = step(&mut cpu, &ram, &insn) {
+            return None;
+        }
+    }
+    None
+}
+
 /// The instructions that a case completes, each with CL before it.
 #[must_use]
 pub fn trace(case: &Case) -> Vec<(Instruction, u8)> {
-    let ram = Ram::default();
-    ram.begin(case);
+    let ram = placed(case);
     let mut cpu = convert::load(&case.state);
     let mut out = Vec::new();
     while out.len() < LIMIT as usize {

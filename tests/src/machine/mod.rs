@@ -2,6 +2,7 @@
 
 mod bytes;
 mod convert;
+pub mod fire;
 mod interp;
 mod memory;
 mod signal;
@@ -10,7 +11,7 @@ mod window;
 
 use bytes::guest_memory;
 
-pub use interp::{Interpreter, trace};
+pub use interp::{Interpreter, hot_block, placed, trace};
 pub use memory::Ram;
 pub use translator::Translator;
 

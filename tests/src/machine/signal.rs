@@ -17,7 +17,7 @@ thread_local! {
     static BASE: Cell<usize> = const { Cell::new(0) };
 }
 
-struct Registers<'a>(&'a mut libc::mcontext_t);
+pub(super) struct Registers<'a>(pub(super) &'a mut libc::mcontext_t);
 
 #[cfg(target_arch = "x86_64")]
 mod arch {
@@ -30,7 +30,7 @@ mod arch {
     const ERR: usize = 19;
 
     impl Registers<'_> {
-        pub(super) fn wrote(&self) -> bool {
+        pub(in crate::machine) fn wrote(&self) -> bool {
             self.0.gregs[ERR] & 2 != 0
         }
     }
@@ -65,7 +65,7 @@ mod arch {
     impl Registers<'_> {
         /// Whether the fault was one of a write: ESR_EL1's WnR bit where the frame has the record (qemu-user and Linux give
         /// it), a load otherwise.
-        pub(super) fn wrote(&self) -> bool {
+        pub(in crate::machine) fn wrote(&self) -> bool {
             const ESR_MAGIC: u32 = 0x4553_5201;
             let records = (&raw const *self.0).wrapping_add(1).cast::<u8>().wrapping_sub(4096);
             let mut at = 0;

@@ -115,7 +115,7 @@ impl HostWindow {
         unsafe { AtomicU8::from_ptr(byte) }
     }
 
-    fn byte(&self, at: u32, access: Access) -> Result<&AtomicU8, Fault> {
+    pub(super) fn byte(&self, at: u32, access: Access) -> Result<&AtomicU8, Fault> {
         let fault = |kind| Fault { addr: GuestAddr(at), access, kind };
         let w = window_at(at).ok_or_else(|| fault(FaultKind::NotMapped))?;
         let allow = WINDOWS[w].allow;
@@ -128,7 +128,17 @@ impl HostWindow {
         Ok(self.cell(w, at))
     }
 
-    fn protect(&self, at: u32, prot: i32) {
+    /// Which host protection the page at a mapped address has while nobody bars it.
+    pub(super) fn protection(&self, w: usize, at: u32) -> i32 {
+        if WINDOWS[w].allow.write && !self.watched[page_number(w, at)].load(SeqCst) {
+            libc::PROT_READ | libc::PROT_WRITE
+        } else {
+            libc::PROT_READ
+        }
+    }
+
+    /// Changes what translated code may do with a page. Async-signal-safe.
+    pub(super) fn protect(&self, at: u32, prot: i32) {
         let page = self.base + (at & !(PAGE - 1)) as usize;
         let page = core::ptr::with_exposed_provenance_mut(page);
         // SAFETY: a mapped page of the reservation.
@@ -151,7 +161,7 @@ impl HostWindow {
     }
 
     /// Writes past all rights, reporting changes of code.
-    fn set(&self, at: u32, bytes: &[u8]) {
+    pub(super) fn set(&self, at: u32, bytes: &[u8]) {
         for (at, b) in (at..).zip(bytes) {
             if let Some(w) = window_at(at) {
                 self.unwatch(w, at);
@@ -169,7 +179,8 @@ impl HostWindow {
         self.writable()
     }
 
-    fn writable(&self) -> Vec<Patch> {
+    /// What the writable windows hold.
+    pub(super) fn writable(&self) -> Vec<Patch> {
         let writable = WINDOWS.iter().zip(self.aliases).filter(|(w, _)| w.allow.write);
         writable
             .map(|(w, alias)| {
@@ -178,6 +189,19 @@ impl HostWindow {
                 Patch { at: w.base, bytes: bytes.to_vec() }
             })
             .collect()
+    }
+
+    /// Puts back what [`HostWindow::writable`] gave.
+    pub(super) fn restore(&self, contents: &[Patch]) {
+        const PIECE: usize = 64;
+        for (now, then) in self.writable().iter().zip(contents) {
+            let pieces = now.bytes.chunks(PIECE).zip(then.bytes.chunks(PIECE));
+            for (at, (now, then)) in (then.at..).step_by(PIECE).zip(pieces) {
+                if now != then {
+                    self.set(at, then);
+                }
+            }
+        }
     }
 
     /// What the case changed; then everything is filled anew.

@@ -1,0 +1,43 @@
+# String instructions, locked instructions.
+# `i name, instruction`: a case of that one instruction, which then leaves for other code. `ii`: of two.
+
+.intel_syntax noprefix
+.macro i name, insn:vararg
+  .balign 16, 0xcc
+  .globl \name
+\name:
+  \insn
+  jmp elsewhere
+.endm
+.macro ii name, first, second
+  .balign 16, 0xcc
+  .globl \name
+\name:
+  \first
+  \second
+  jmp elsewhere
+.endm
+
+i movsb, movsb
+i movsd, movsd
+i stosd, stosd
+i lodsb, lodsb
+i scasb, scasb
+i cmpsb, cmpsb
+i rep_movsb, rep movsb
+i rep_movsd, rep movsd
+i rep_stosd, rep stosd
+i repne_scasb, repne scasb
+i repe_cmpsb, repe cmpsb
+i cld, cld
+
+i lock_add, lock add [ebx], eax
+i lock_inc, lock inc dword ptr [ebx]
+i lock_xadd, lock xadd [ebx], eax
+i xchg_mem, xchg [ebx], eax
+i lock_cmpxchg, lock cmpxchg [ebx], ecx
+i lock_cmpxchg8b, lock cmpxchg8b [ebx]
+i mfence, mfence
+i pause, pause
+i rdtsc, rdtsc
+i cpuid, cpuid
