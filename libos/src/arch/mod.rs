@@ -6,5 +6,6 @@ pub mod cpu;
 pub mod entry;
 #[cfg(target_arch = "x86")]
 mod memory;
+pub mod slot;
 pub mod tls;
 pub mod user;
