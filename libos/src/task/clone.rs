@@ -1,5 +1,6 @@
 //! `fork`, `clone` and their relatives: a copy of this process, a child in its memory ([`vfork`]), a thread.
 
+use alloc::sync::Arc;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 
 use pal_abi::{ContextI386, Handle};
@@ -200,7 +201,7 @@ fn fork(
                 _ = user::write_u32(request.parent_tid, pid);
             }
             let handle = child.get();
-            process().children.lock().insert(pid, child);
+            process().children.lock().insert(pid, Arc::new(child));
             if request.flags & flags::VFORK != 0 {
                 wait_for_exec(Seen(member), pid, handle);
             }
@@ -225,8 +226,8 @@ pub enum Side {
 pub fn copy_host(member: &'static Member) -> Result<Side, Errno> {
     // Nobody is rung for it before the copy knows its number: what is sent by then is seen when the call returns.
     let before = member.family.swap(u32::MAX, SeqCst);
-    shared::share_all();
     let gate = gate::shut();
+    shared::share_all();
     let (mut is_copy, mut copy, mut channel) = (0u32, Handle::NONE, Handle::NONE);
     let cloned =
         pal::cloning().process_clone(0, (&mut is_copy).into(), (&mut copy).into(), (&mut channel).into());
@@ -234,10 +235,12 @@ pub fn copy_host(member: &'static Member) -> Result<Side, Errno> {
         gate.after_copy();
         crate::sys::family::forget_other_threads();
     }
+    if cloned.is_err() {
+        shared::release_all();
+    }
     drop(gate);
     if cloned.is_err() {
         member.family.store(before, SeqCst);
-        shared::release_all();
         return Err(Errno::EAGAIN);
     }
     drop(Owned::new(channel));

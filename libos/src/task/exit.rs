@@ -126,8 +126,15 @@ fn report(ending: Ending) {
     let used = cpu_ms().saturating_sub(vfork::cpu_ms_before());
     me.0.cpu_ms.store(used.saturating_add(process().children_cpu_ms.load(Relaxed)), Relaxed);
     me.0.status.store(ending.status(), Relaxed);
+    // Once it is a zombie, its place may be another's at any moment.
+    let (news, signal) = (ending.news(me), me.exit_signal());
+    release_parent();
     let (parent, orphans) = {
         let _guard = family::lock();
+        for thread in family::all_threads().filter(|t| t.is_thread() && t.process() == me.pid()) {
+            pending::clear(thread.0);
+            thread.0.state.store(state::FREE, Release);
+        }
         let orphans = orphan_children(me);
         let parent = family::find(me.parent()).filter(|parent| parent.state() != state::ZOMBIE);
         let keeps = parent.is_some_and(|p| p.flags() & flag::NO_ZOMBIES == 0 || me.exit_signal() != SIGCHLD);
@@ -135,11 +142,10 @@ fn report(ending: Ending) {
         me.0.state.store(if keeps { state::ZOMBIE } else { state::FREE }, Release);
         (parent, orphans)
     };
-    release_parent();
     orphans.into_iter().for_each(tell_orphan);
     if let Some(parent) = parent {
-        if me.exit_signal() != 0 {
-            family::post(parent, &SigInfo { signal: me.exit_signal(), ..ending.news(me) });
+        if signal != 0 {
+            family::post(parent, &SigInfo { signal, ..news });
         } else {
             family::rouse(parent.0);
         }
@@ -188,13 +194,11 @@ pub fn leave(host_code: u32) -> ! {
 }
 
 /// Marks a child ended that the host killed without its own doing, and with it all that ran in its memory (`vfork`).
-pub fn note_death(child: Seen, host_code: i32) {
+pub fn note_death(pid: u32, host_code: i32) {
     let guard = family::lock();
     let mut orphans = Vec::new();
     let ran = |p: &Seen| matches!(p.state(), state::RUNNING | state::STOPPED);
-    if !ran(&child) {
-        return;
-    }
+    let Some(child) = family::find(pid).filter(ran) else { return };
     let signal = host_code.checked_neg().filter(|s| *s > 0);
     let status = signal.map_or((host_code & 0xff) << 8, |s| s & 0x7f).cast_unsigned();
     let (host, me) = (child.0.family.load(Acquire), process().pid());

@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -66,7 +67,7 @@ pub struct Process {
     /// Limits.
     pub limits: Lock<Limits>,
     /// Process handles of children.
-    pub children: Lock<BTreeMap<u32, Owned>>,
+    pub children: Lock<BTreeMap<u32, Arc<Owned>>>,
     /// CPU time of children waited for, in milliseconds.
     pub children_cpu_ms: AtomicU32,
     /// What the first thread left as its exit code, with bit 8 set, if it has ended.

@@ -19,7 +19,7 @@ use crate::error::Errno;
 use crate::layout::{PAGE, THREAD_BLOCK, THREADS};
 use crate::pal::pal;
 use crate::signal::pending;
-use crate::signal::set::{SIGCONT, SIGKILL, SigSet};
+use crate::signal::set::{SIGCHLD, SIGCONT, SIGKILL, SigSet};
 use crate::sys::family::Member;
 use crate::sys::lock::Lock;
 use crate::sys::shared::Pointer;
@@ -342,8 +342,9 @@ fn here(member: &Member) -> Option<&'static Process> {
 /// A signal was posted for a process as a whole: has one of its threads take it, the caller before others.
 pub fn alert(member: &Member, signal: u32) {
     let Some(process) = here(member) else { return };
-    let everybody = signal == SIGKILL || signal == SIGCONT || Seen(process.member().0).state() == family::state::STOPPED;
-    if everybody {
+    // Whoever waits for a child, or to be continued, is to hear of it, too.
+    let everybody = matches!(signal, SIGKILL | SIGCONT | SIGCHLD);
+    if everybody || process.member().state() == family::state::STOPPED {
         of(process).filter(|cell| !cell.is_current()).for_each(Cell::interrupt);
         return;
     }

@@ -11,6 +11,7 @@
 //! Signals for a lender's thread stay pending until it goes on, SIGKILL for its process among them where it has no other;
 //! its alarm rings meanwhile.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
@@ -149,7 +150,7 @@ pub fn separate(context: &mut ContextI386, thread: &mut Thread) -> Result<Execut
             }
             let pid = child.pid();
             give_back(context, thread);
-            process().children.lock().insert(pid, copy);
+            process().children.lock().insert(pid, Arc::new(copy));
             Ok(Executes::Copy)
         }
     }
@@ -168,7 +169,7 @@ mod tests {
     use crate::arch::context::ESP;
     use crate::task::credentials::Ids;
     use crate::task::exit::note_death;
-    use crate::task::family::{find, reserve};
+    use crate::task::family::reserve;
     use crate::task::process::install;
     use pal_abi::Layout as _;
 
@@ -206,7 +207,7 @@ mod tests {
             member
         });
         borrower.parent.store(lender.pid.load(Relaxed), Relaxed);
-        note_death(find(lender.pid.load(Relaxed)).unwrap(), -9);
+        note_death(lender.pid.load(Relaxed), -9);
         let states = [lender, borrower, other].map(|member| member.state.load(Relaxed));
         assert_eq!((states, lender.status.load(Relaxed)), ([state::ZOMBIE, state::FREE, state::RUNNING], 9));
     }
