@@ -1,14 +1,21 @@
 //! Where things lie in the guest's address space.
 //!
 //! The application owns everything below [`USER_END`]; the library OS (its image, the gates, its stacks, this heap)
-//! lives above. The layer below puts the gates, the image and the first stacks between [`USER_END`] and
+//! lives above. The layer below puts the gates, the image and the first stacks between the threads' and
 //! [`HEAP_BASE`]; the rest is placed here.
 
 /// Bytes of a page.
 pub const PAGE: u32 = 4096;
 
 /// First address the application may not use.
-pub const USER_END: u32 = 0xf800_0000;
+pub const USER_END: u32 = THREADS_BASE;
+
+/// Stacks of the library OS, a block for each thread but the first.
+pub const THREADS_BASE: u32 = 0xf400_0000;
+/// Bytes of a block.
+pub const THREAD_BLOCK: u32 = 64 * 1024;
+/// Blocks: threads that a process may have beside its first.
+pub const THREADS: u32 = 1024;
 
 /// The library OS's heap.
 pub const HEAP_BASE: u32 = 0xfa00_0000;
@@ -17,9 +24,6 @@ pub const HEAP_END: u32 = 0xfe00_0000;
 
 /// The memory all processes of the family share.
 pub const FAMILY_BASE: u32 = 0xfe00_0000;
-
-/// Stacks of helper threads.
-pub const HELPER_BASE: u32 = 0xff00_0000;
 
 /// First address after the application's stack.
 pub const STACK_TOP: u32 = USER_END;

@@ -76,6 +76,13 @@ impl<'a, V> From<&'a mut V> for Out<'a, V> {
     }
 }
 
+/// A word that others look at while it is written.
+impl<'a> From<&'a core::sync::atomic::AtomicU32> for Out<'a, u32> {
+    fn from(word: &'a core::sync::atomic::AtomicU32) -> Self {
+        Self { addr: word.as_ptr().expose_provenance(), life: PhantomData }
+    }
+}
+
 impl<'a, V> From<&'a mut V> for InOut<'a, V> {
     fn from(value: &'a mut V) -> Self {
         Self { addr: core::ptr::from_mut(value).expose_provenance(), life: PhantomData }

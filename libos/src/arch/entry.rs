@@ -13,7 +13,7 @@ mod guest {
     use pal_abi::{ConfigEntry, ContextI386, Exception, Pal as _, Startup, UpcallTable};
 
     use crate::arch::context::EAX;
-    use crate::arch::user;
+    use crate::arch::{tls, user};
     use crate::loader::start::{self, Boot};
     use crate::pal;
     use crate::signal::{deliver, fault, force, timer};
@@ -21,17 +21,17 @@ mod guest {
     use crate::sys::tables;
     use crate::syscall;
     use crate::task::process::process;
-    use crate::task::thread::Thread;
+    use crate::task::{clone, threads};
 
-    /// The program's thread. Locked for the length of a dispatch; a nested one, for a fixup, does not touch it.
-    static THREAD: Lock<Thread> = Lock::new(Thread::new());
     /// What the first program is started from.
     static BOOT: Lock<Option<Boot>> = Lock::new(None);
 
     global_asm!(".globl enter_first_program", ".hidden enter_first_program", "enter_first_program:", "ud2",);
+    global_asm!(".globl enter_thread", ".hidden enter_thread", "enter_thread:", "ud2",);
 
     unsafe extern "C" {
         static enter_first_program: u8;
+        static enter_thread: u8;
     }
 
     /// Strings, each ended by a zero byte.
@@ -118,6 +118,10 @@ mod guest {
         if start == timer::HELPER_START as usize {
             timer::run_helper();
         }
+        if start == clone::THREAD_START as usize {
+            // SAFETY: raises the exception that `exception_dispatch` knows, and does not come back.
+            unsafe { asm!("jmp enter_thread", options(noreturn)) }
+        }
         // Does not return.
         _ = pal::pal().thread_exit(pal_abi::arg::Out::NONE);
     }
@@ -129,13 +133,16 @@ mod guest {
             in_libos(e, c);
             return;
         }
-        let mut thread = THREAD.lock();
-        let thread = &mut *thread;
+        let cell = threads::current();
+        let mut state = cell.take();
+        let thread = &mut *state;
         match e.code {
             exception::RAW_SYSCALL => {
                 let number = c.gpr[EAX];
                 let restartable = syscall::dispatch(c, thread, number);
-                deliver::deliver(c, thread, restartable.then_some(number));
+                if !cell.leaves() {
+                    deliver::deliver(c, thread, restartable.then_some(number));
+                }
             }
             exception::INTERRUPT => {
                 pal::note_ring();
@@ -155,6 +162,7 @@ mod guest {
                 deliver::deliver(c, thread, None);
             }
         }
+        cell.give(state);
     }
 
     fn in_libos(e: &Exception, c: &mut ContextI386) {
@@ -165,7 +173,22 @@ mod guest {
         let first = &raw const enter_first_program;
         if c.eip as usize == first.addr() {
             if let Some(boot) = BOOT.lock().take() {
-                start::start(boot, c, &mut THREAD.lock());
+                let mut state = threads::current().take();
+                start::start(boot, c, &mut state);
+                threads::current().give(state);
+                return;
+            }
+        }
+        let thread = &raw const enter_thread;
+        if c.eip as usize == thread.addr() {
+            let cell = threads::current();
+            if let Some(beginning) = cell.take_beginning() {
+                *c = *beginning;
+                drop(beginning);
+                let mut state = cell.take();
+                tls::load_all(&state);
+                deliver::deliver(c, &mut state, None);
+                cell.give(state);
                 return;
             }
         }

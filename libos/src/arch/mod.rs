@@ -7,5 +7,6 @@ pub mod entry;
 pub mod ldt;
 #[cfg(target_arch = "x86")]
 mod memory;
+pub mod slot;
 pub mod tls;
 pub mod user;

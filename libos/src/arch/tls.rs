@@ -109,6 +109,16 @@ fn words(bytes: [u8; 16]) -> [u32; 4] {
 /// # Errors
 /// As set_thread_area(2).
 pub fn set_at(thread: &mut Thread, at: u32) -> Result<Option<u32>, Errno> {
+    let (index, chosen) = put(thread, at)?;
+    load(thread, index);
+    Ok(chosen)
+}
+
+/// Notes a descriptor, which is not in force yet: the number of its entry among the three, and the one chosen.
+///
+/// # Errors
+/// As set_thread_area(2).
+pub fn put(thread: &mut Thread, at: u32) -> Result<(u32, Option<u32>), Errno> {
     let wanted = UserDesc::read(at)?;
     let empty = wanted.is_empty() || wanted.is_zero();
     if !empty && (wanted.flags & 1 == 0 || wanted.flags >> 1 & 3 > 1 || wanted.flags >> 5 & 1 != 0) {
@@ -127,8 +137,7 @@ pub fn set_at(thread: &mut Thread, at: u32) -> Result<Option<u32>, Errno> {
         user::write_u32(at, entry)?;
     }
     thread.tls[index as usize] = if empty { [0; 8] } else { wanted.encode() };
-    load(thread, index);
-    Ok(chosen)
+    Ok((index, chosen))
 }
 
 /// `get_thread_area`.

@@ -12,14 +12,15 @@ use crate::error::Errno;
 use crate::fs::file::{HostFile, Object, OpenFile, o};
 use crate::fs::{lookup, table};
 use crate::pal::{self, Owned};
+use crate::signal::host;
 use crate::signal::set::SIGCHLD;
-use crate::signal::{host, timer};
 use crate::sys;
 use crate::task::credentials::Ids;
 use crate::task::exit::{self, Ending};
 use crate::task::family::{self, INIT_PID, state};
 use crate::task::process::{self, trace};
 use crate::task::thread::Thread;
+use crate::task::threads;
 
 /// What the start-up block says, taken out of it.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +66,7 @@ pub fn start(boot: Boot, context: &mut ContextI386, thread: &mut Thread) {
         exit::leave(NOT_RUNNABLE);
     }
     sys::family::learn_self_id();
-    timer::set_target(boot.thread);
+    threads::current().set_host(boot.thread);
     let ids = own_ids();
     let cwd = if boot.cwd.is_empty() { b"/".to_vec() } else { boot.cwd };
     let host_name = if boot.host_name.is_empty() { b"trunnion".to_vec() } else { boot.host_name };
@@ -83,6 +84,7 @@ pub fn start(boot: Boot, context: &mut ContextI386, thread: &mut Thread) {
         member.start_ticks.store(u32::try_from(pal::now() / 10_000_000).unwrap_or(0), Relaxed);
         member.state.store(state::RUNNING, SeqCst);
         me.set_member(member);
+        threads::current().lead(member);
         let shared = sys::family::memory();
         shared.foreground.store(pid, Relaxed);
         shared.terminal_session.store(pid, Relaxed);

@@ -8,7 +8,7 @@ use pal_abi::ContextI386;
 use super::frame::Delivery;
 use super::info::SigInfo;
 use super::set::{DefaultAction, SIG_DFL, SIGSEGV, SigAction, SigSet, default_action, sa};
-use super::{force, fpstate, host, pending, stop};
+use super::{force, fpstate, host, pending, stop, waiting};
 use crate::arch::context::{self, EAX};
 use crate::arch::{cpu, user};
 use crate::error::Errno;
@@ -16,6 +16,7 @@ use crate::loader::vdso;
 use crate::task::exit::{self, Ending};
 use crate::task::process::{process, trace};
 use crate::task::thread::Thread;
+use crate::task::threads;
 
 /// `restart_syscall`.
 const NR_RESTART: u32 = 0;
@@ -29,13 +30,19 @@ fn error_in(context: &ContextI386) -> Option<Errno> {
 /// Makes a context ready for the application. `call` is the number of the system call it comes from, if any.
 pub fn deliver(context: &mut ContextI386, thread: &mut Thread, mut call: Option<u32>) {
     host::look();
+    let cell = threads::current();
     loop {
-        let member = process().member();
-        let due = member.pending() & !thread.blocked;
+        if cell.is_doomed() {
+            exit::abandon(thread);
+            return;
+        }
+        stop::wait_while_stopped(thread);
+        cell.tell_blocked(thread.blocked);
+        let due = waiting() & !thread.blocked;
         if due.is_empty() {
             break;
         }
-        let Some(info) = pending::take(member.0, due) else { break };
+        let Some(info) = pending::take(process().member().0, cell.member().0, due) else { break };
         let action = process().action(info.signal);
         if process().traces(trace::SIGNALS) {
             crate::syscall::trace::signal(&info);
@@ -71,6 +78,18 @@ pub fn deliver(context: &mut ContextI386, thread: &mut Thread, mut call: Option<
     }
     if let Some(mask) = thread.saved_mask.take() {
         thread.blocked = mask;
+    }
+    cell.tell_blocked(thread.blocked);
+    hand_on(thread);
+}
+
+/// Signals for the process that this thread does not take any more may be another's to take.
+fn hand_on(thread: &Thread) {
+    let member = process().member().0;
+    let mut left = pending::set(&member.shared) & thread.blocked;
+    while let Some(signal) = left.first() {
+        threads::alert(member, signal);
+        left = left & !SigSet::of(signal);
     }
 }
 

@@ -15,6 +15,7 @@ use crate::pal;
 use crate::sys::family::self_id;
 use crate::task::family;
 use crate::task::process::process;
+use crate::task::threads;
 
 /// Bytes of a record: the signal, and who sent it.
 const RECORD: usize = 8;
@@ -40,7 +41,12 @@ pub fn listen(streams: &[Handle]) {
 
 /// Passes on what the host sent, where the layer below rang.
 pub fn look() {
-    if !pal::take_ring() || QUEUE.load(Relaxed) == 0 || READER.load(Relaxed) != self_id() {
+    if !pal::take_ring() {
+        return;
+    }
+    // One thread is rung for all.
+    threads::pass_on();
+    if QUEUE.load(Relaxed) == 0 || READER.load(Relaxed) != self_id() {
         return;
     }
     let mut record = [0; RECORD];

@@ -19,6 +19,7 @@ use crate::pal;
 use crate::task::family::{self, Seen, flag};
 use crate::task::process::process;
 use crate::task::thread::Thread;
+use crate::task::threads;
 use core::sync::atomic::Ordering::Relaxed;
 use pal_abi::{Handle, PalError};
 
@@ -30,15 +31,25 @@ use self::set::{SIGKILL, SigAction, SigSet};
 #[must_use]
 pub fn is_due(thread: &Thread) -> bool {
     host::look();
-    let member = process().member();
+    if threads::current().is_doomed() {
+        return true;
+    }
     loop {
-        let due = member.pending() & !thread.blocked;
+        let due = waiting() & !thread.blocked;
         let Some(signal) = due.first() else { return false };
         if !process().action(signal).ignores(signal) {
             return true;
         }
-        pending::discard(member.0, SigSet::of(signal));
+        for member in [process().member(), threads::current().member()] {
+            pending::discard(member.0, SigSet::of(signal));
+        }
     }
+}
+
+/// What waits for the calling thread, or for any of its process.
+#[must_use]
+pub fn waiting() -> SigSet {
+    pending::set(&process().member().0.shared) | pending::set(&threads::current().member().0.private)
 }
 
 /// Repeats a call that an interruption without a signal ended. As on Linux, a call that need not wait is not ended by a
@@ -60,10 +71,11 @@ pub fn interruptible<T>(thread: &Thread, mut call: impl FnMut() -> Result<T, Err
 /// # Errors
 /// `ERESTARTSYS` where a signal is due.
 pub fn sleep(thread: &Thread, handles: &[Handle], deadline: u64) -> Result<Option<u32>, Errno> {
+    threads::current().tell_blocked(thread.blocked);
     if is_due(thread) {
         return Err(Errno::ERESTARTSYS);
     }
-    let member = process().member();
+    let member = threads::current().member();
     member.0.flags.fetch_or(flag::SLEEPING, Relaxed);
     let until = deadline.min(timer::next());
     let result = pal::wait_any(handles, until);
@@ -83,7 +95,7 @@ pub fn post_self(info: &SigInfo) {
 
 /// Sends a signal to this thread: of the kernel's, so that only its information may get lost.
 fn post_thread(info: &SigInfo) {
-    _ = pending::send(process().member(), Scope::Thread, info);
+    _ = pending::send(threads::current().member(), Scope::Thread, info);
 }
 
 /// Sends a signal that cannot be held back: a fault's. Where it is blocked or ignored, it kills.
@@ -107,7 +119,7 @@ pub fn raise(signal: u32) {
     post_thread(&SigInfo { signal, code: 0, first: me.pid(), second: me.ids.lock().uid, third: 0 });
 }
 
-/// Sends a signal to one process, where this one may; signal 0 only asks.
+/// Sends a signal to one process or thread, where this process may; signal 0 only asks.
 fn send(to: Seen, scope: Scope, info: &SigInfo) -> Result<(), Errno> {
     if info.signal > set::COUNT {
         return Err(Errno::EINVAL);
@@ -123,12 +135,24 @@ fn send(to: Seen, scope: Scope, info: &SigInfo) -> Result<(), Errno> {
     pending::send(to, scope, info)
 }
 
-/// Sends a signal to the process of a number, or to its thread.
+/// Sends a signal to the process of a number.
 ///
 /// # Errors
 /// As kill(2) and rt_sigqueueinfo(2).
-pub fn send_to(pid: u32, scope: Scope, info: &SigInfo) -> SysResult {
-    send(family::find(pid).ok_or(Errno::ESRCH)?, scope, info)?;
+pub fn send_to(pid: u32, info: &SigInfo) -> SysResult {
+    // The number of a thread stands for its process.
+    let found = family::find_thread(pid).and_then(|seen| family::find(seen.process()));
+    send(found.ok_or(Errno::ESRCH)?, Scope::Process, info)?;
+    Ok(0)
+}
+
+/// Sends a signal to the thread of a number, of any process where `process` is 0.
+///
+/// # Errors
+/// As tgkill(2).
+pub fn send_to_thread(process: u32, tid: u32, info: &SigInfo) -> SysResult {
+    let found = family::find_thread(tid).filter(|seen| process == 0 || seen.process() == process);
+    send(found.ok_or(Errno::ESRCH)?, Scope::Thread, info)?;
     Ok(0)
 }
 
@@ -139,7 +163,7 @@ pub fn send_to(pid: u32, scope: Scope, info: &SigInfo) -> SysResult {
 pub fn kill(target: i32, info: &SigInfo) -> SysResult {
     let me = process().member();
     let group = match target {
-        1.. => return send_to(target.cast_unsigned(), Scope::Process, info),
+        1.. => return send_to(target.cast_unsigned(), info),
         0 => me.group(),
         _ => target.unsigned_abs(),
     };

@@ -1,4 +1,4 @@
-//! Signals that wait, in family memory: those for a process as a whole, and those for its thread.
+//! Signals that wait, in family memory: those for a process as a whole, and those for one of its threads.
 //!
 //! A standard signal waits once; the first one's information is kept. Each real-time signal waits by itself, in a
 //! pool that all processes share: a place of it names its owner, the signal and its turn. There are no links between
@@ -16,13 +16,14 @@ use super::set::{SIGCONT, SIGKILL, SIGRTMIN, SigSet};
 use crate::error::Errno;
 use crate::sys::family::{Member, Pending, QUEUE, Queued, SignalWords, memory};
 use crate::task::family::{self, Seen, state};
+use crate::task::threads;
 
 /// Whom a signal is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scope {
     /// The process: `kill`, `sigqueue`, news of children, timers.
     Process,
-    /// Its thread: faults, `tgkill`.
+    /// A thread: faults, `tgkill`.
     Thread,
 }
 
@@ -126,7 +127,8 @@ fn another_place() -> Option<&'static Queued> {
         memory.queue_places.store(u32::try_from(used + 1).unwrap_or(0), Release);
         return memory.queue.get(used);
     }
-    let lives = |owner: u32| family::find(owner >> 1).is_some_and(|seen| seen.state() != state::ZOMBIE);
+    let lives =
+        |owner: u32| family::find_thread(owner >> 1).is_some_and(|seen| seen.state() != state::ZOMBIE);
     let left = places().iter().find(|place| !lives(place.owner.load(Acquire)))?;
     left.owner.store(0, Release);
     Some(left)
@@ -159,7 +161,7 @@ pub fn discard(member: &'static Member, signals: SigSet) {
     drop_all(member, signals);
 }
 
-/// Adds a signal to what is pending for a process, and rings it. A member found dead is left to its parent.
+/// Adds a signal to what is pending for a process or thread, and rings it. A member found dead is left to its parent.
 ///
 /// # Errors
 /// `EAGAIN` where it is a real-time signal with information and no more may wait. Others only lose what came with
@@ -194,15 +196,20 @@ pub fn send(to: Seen, scope: Scope, info: &SigInfo) -> Result<(), Errno> {
         }
         word.fetch_or(bit, Release);
     }
-    family::ring(member);
+    if !family::ring(member) {
+        match scope {
+            Scope::Process => threads::alert(member, signal),
+            Scope::Thread => threads::alert_thread(member),
+        }
+    }
     Ok(())
 }
 
-/// Takes the first pending signal of a set; the thread's own come before the process's.
+/// Takes the first pending signal of a set; a thread's own come before its process's.
 #[must_use]
-pub fn take(member: &'static Member, from: SigSet) -> Option<SigInfo> {
+pub fn take(process: &'static Member, thread: &'static Member, from: SigSet) -> Option<SigInfo> {
     let _guard = family::lock();
-    [Scope::Thread, Scope::Process].into_iter().find_map(|scope| take_at(member, scope, from))
+    take_at(thread, Scope::Thread, from).or_else(|| take_at(process, Scope::Process, from))
 }
 
 fn take_at(member: &'static Member, scope: Scope, from: SigSet) -> Option<SigInfo> {
@@ -256,7 +263,7 @@ mod tests {
         }
 
         fn takes(&self) -> std::vec::Vec<(u32, u32)> {
-            std::iter::from_fn(|| take(self.0, EVERY)).map(|info| (info.signal, info.third)).collect()
+            std::iter::from_fn(|| take(self.0, self.0, EVERY)).map(|info| (info.signal, info.third)).collect()
         }
     }
 
@@ -275,10 +282,10 @@ mod tests {
         family::post(seen, &SigInfo::kernel(SIGUSR1));
         family::post(seen, &SigInfo::kernel(SIGTSTP));
         family::post(seen, &SigInfo::kernel(SIGCONT));
-        assert_eq!(take(one.0, EVERY), Some(SigInfo::kernel(SIGUSR1)));
-        assert_eq!(take(one.0, SigSet::of(SIGCHLD)), Some(SigInfo::child(1, 7, 8, 9)));
-        assert_eq!(take(one.0, EVERY), Some(SigInfo::kernel(SIGCONT)));
-        assert_eq!(take(one.0, EVERY), None);
+        assert_eq!(take(one.0, one.0, EVERY), Some(SigInfo::kernel(SIGUSR1)));
+        assert_eq!(take(one.0, one.0, SigSet::of(SIGCHLD)), Some(SigInfo::child(1, 7, 8, 9)));
+        assert_eq!(take(one.0, one.0, EVERY), Some(SigInfo::kernel(SIGCONT)));
+        assert_eq!(take(one.0, one.0, EVERY), None);
     }
 
     #[test]

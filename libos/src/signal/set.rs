@@ -174,6 +174,9 @@ pub struct SigAction {
 }
 
 impl SigAction {
+    /// The default action.
+    pub const DEFAULT: Self = Self { handler: SIG_DFL, flags: 0, restorer: 0, mask: SigSet::EMPTY };
+
     /// Whether the signal is thrown away.
     #[must_use]
     pub fn ignores(&self, signal: u32) -> bool {

@@ -9,6 +9,7 @@ use crate::pal;
 use crate::task::family::{self, Seen, flag, state};
 use crate::task::process::process;
 use crate::task::thread::Thread;
+use crate::task::threads;
 
 /// The wait status of a stopped process.
 #[must_use]
@@ -31,7 +32,7 @@ fn tell_parent(me: Seen, code: i32, status: u32) {
         if parent.flags() & flag::NO_STOP_SIGNAL == 0 {
             family::post(parent, &SigInfo::child(code, me.pid(), me.uid(), status));
         } else {
-            family::ring(parent.0);
+            family::rouse(parent.0);
         }
     }
 }
@@ -44,6 +45,17 @@ fn is_first(me: Seen) -> bool {
 /// Whether another process runs, which could continue this one.
 fn others_run(me: Seen) -> bool {
     family::all().any(|p| p.pid() != me.pid() && p.state() == state::RUNNING)
+}
+
+/// Waits while another thread has stopped the process.
+pub fn wait_while_stopped(thread: &Thread) {
+    let me = process().member();
+    threads::current().tell_blocked(thread.blocked);
+    while me.state() == state::STOPPED && !me.pending().has(SIGKILL) && !threads::current().is_doomed() {
+        // Whatever ends the sleep, the condition above decides.
+        _ = pal::wait_any(&[], pal_abi::flags::NEVER);
+        host::look();
+    }
 }
 
 /// Stops this process until it is continued or killed. The first process stops the command, so that it is the host's
@@ -63,6 +75,7 @@ pub fn stop(_thread: &Thread, signal: u32) {
     me.0.flags.fetch_and(!flag::CONTINUE_NEWS, AcqRel);
     me.0.flags.fetch_or(flag::STOP_NEWS, AcqRel);
     me.0.state.store(state::STOPPED, Release);
+    threads::interrupt_others();
     tell_parent(me, code::CLD_STOPPED, signal);
     while !me.pending().has(SIGCONT) && !me.pending().has(SIGKILL) {
         // Whatever ends the sleep, the condition above decides.
@@ -70,6 +83,7 @@ pub fn stop(_thread: &Thread, signal: u32) {
         host::look();
     }
     me.0.state.store(state::RUNNING, Release);
+    threads::interrupt_others();
     me.0.flags.fetch_and(!flag::STOP_NEWS, AcqRel);
     if !me.pending().has(SIGKILL) {
         me.0.flags.fetch_or(flag::CONTINUE_NEWS, AcqRel);

@@ -5,19 +5,18 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-use pal_abi::flags::{NEVER, thread as thread_flags};
-use pal_abi::{Handle, Layout as _, Pal as _, ThreadParams};
+use alloc::collections::BTreeMap;
+
+use pal_abi::flags::NEVER;
+use pal_abi::{Handle, Pal as _, PalError};
 
 use super::info::SigInfo;
 use super::set::SIGALRM;
 use crate::error::Errno;
-use crate::layout::HELPER_BASE;
 use crate::pal::{self, pal};
-use crate::sys::lock::{Guard, Lock};
-use crate::task::family;
+use crate::sys::lock::Lock;
 use crate::task::process::process;
-
-const STACK: u32 = 64 * 1024;
+use crate::task::{family, threads};
 
 /// The real-time alarm.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -54,23 +53,8 @@ impl Alarm {
 /// Whether the helper runs, and the event that tells it of changes.
 static HELPER_RUNS: AtomicBool = AtomicBool::new(false);
 static WAKE: AtomicU32 = AtomicU32::new(0);
-/// The program's thread.
-static TARGET: AtomicU32 = AtomicU32::new(0);
-
-/// Held by the helper while it is awake, and by who copies the process: a lock that the helper held at that moment would
-/// stay held in the copy, which has no helper.
-static AWAKE: Lock<()> = Lock::new(());
-
-/// Keeps the helper at rest.
-#[must_use]
-pub fn at_rest() -> Guard<'static, ()> {
-    AWAKE.lock()
-}
-
-/// Notes which thread is to be interrupted.
-pub fn set_target(thread: Handle) {
-    TARGET.store(thread.0, Relaxed);
-}
+/// `ITIMER_REAL`, by process number: those who lent a process its memory have theirs as well.
+static ALARMS: Lock<BTreeMap<u32, Alarm>> = Lock::new(BTreeMap::new());
 
 /// Sets the alarm, to ring first after some time (0: never); gives the one before.
 ///
@@ -90,7 +74,7 @@ pub fn set(first: u64, period: u64) -> Result<Alarm, Errno> {
 fn replace(alarm: Alarm) -> Alarm {
     let pid = process().pid();
     let old = {
-        let mut alarms = process().alarms.lock();
+        let mut alarms = ALARMS.lock();
         if alarm.deadline == 0 { alarms.remove(&pid) } else { alarms.insert(pid, alarm) }
     };
     if HELPER_RUNS.load(Relaxed) {
@@ -103,7 +87,7 @@ fn replace(alarm: Alarm) -> Alarm {
 /// The alarm of this process.
 #[must_use]
 pub fn get() -> Alarm {
-    process().alarms.lock().get(&process().pid()).copied().unwrap_or_default()
+    ALARMS.lock().get(&process().pid()).copied().unwrap_or_default()
 }
 
 /// When it rings next. A thread that sleeps wakes for it by itself: the helper may be slow to come.
@@ -118,7 +102,7 @@ pub fn next() -> u64 {
 /// Sends this process SIGALRM if it is time. Tells whether it was.
 pub fn ring() -> bool {
     let now = pal::now();
-    let rings = process().alarms.lock().get_mut(&process().pid()).is_some_and(|alarm| alarm.ring(now));
+    let rings = ALARMS.lock().get_mut(&process().pid()).is_some_and(|alarm| alarm.ring(now));
     if rings {
         super::post_self(&SigInfo::kernel(SIGALRM));
     }
@@ -127,12 +111,12 @@ pub fn ring() -> bool {
 
 /// Forgets the alarm of a process that is not in this memory any more.
 pub fn forget(pid: u32) {
-    process().alarms.lock().remove(&pid);
+    ALARMS.lock().remove(&pid);
 }
 
 /// In a copy of the process the helper is gone, and all alarms but the one to keep.
 pub fn after_copy(kept: Alarm) {
-    process().alarms.lock().clear();
+    ALARMS.lock().clear();
     HELPER_RUNS.store(false, Relaxed);
     // Without room for a helper it does not ring: nobody is there to hear of it.
     if kept.deadline != 0 && start_helper().is_ok() {
@@ -144,21 +128,10 @@ fn start_helper() -> Result<(), Errno> {
     if HELPER_RUNS.load(Relaxed) {
         return Ok(());
     }
-    // Twice the memory of a stack: the upper half takes the upcalls. A copy of it may be there from before a fork.
-    _ = crate::mm::commit(HELPER_BASE, 2 * STACK, 3);
     let mut event = Handle::NONE;
     pal().synchronization_event_create(0, (&mut event).into())?;
     WAKE.store(event.0, Relaxed);
-    let mut params = ThreadParams::ZERO;
-    params.start = u64::from(HELPER_START);
-    params.stack_base = u64::from(HELPER_BASE);
-    params.stack_size = u64::from(STACK);
-    params.upcall_base = u64::from(HELPER_BASE + STACK);
-    params.upcall_size = u64::from(STACK);
-    params.flags = thread_flags::ALT_STACK;
-    let mut thread = Handle::NONE;
-    let size = u32::try_from(size_of::<ThreadParams>()).unwrap_or(0);
-    pal().thread_create((&params).into(), size, (&mut thread).into()).map_err(|_| Errno::EAGAIN)?;
+    threads::spawn_helper(HELPER_START)?;
     HELPER_RUNS.store(true, Relaxed);
     Ok(())
 }
@@ -169,10 +142,9 @@ pub const HELPER_START: u32 = 1;
 /// The helper's work. Never returns.
 pub fn run_helper() -> ! {
     loop {
-        let awake = AWAKE.lock();
         let now = pal::now();
         let (rings, deadline) = {
-            let mut alarms = process().alarms.lock();
+            let mut alarms = ALARMS.lock();
             let rings = alarms.iter_mut().find_map(|(pid, alarm)| alarm.ring(now).then_some(*pid));
             (rings, alarms.values().map(|alarm| alarm.deadline).filter(|&at| at != 0).min())
         };
@@ -180,15 +152,17 @@ pub fn run_helper() -> ! {
             if let Some(member) = family::find(pid) {
                 family::post(member, &SigInfo::kernel(SIGALRM));
             }
-            // A thread that has ended needs no interruption.
-            _ = pal().thread_interrupt(Handle(TARGET.load(Relaxed)));
             continue;
         }
         let wake = WAKE.load(Relaxed).to_le_bytes();
         let (deadline, mut index) = (deadline.unwrap_or(NEVER), 0u32);
-        drop(awake);
-        // Woken, late or interrupted: the alarm is looked at again. Nothing is allocated here, which takes a lock.
-        _ = pal().objects_wait_any(wake.as_slice().into(), wake.len(), deadline, 0, (&mut index).into());
+        // Woken, late or interrupted: the alarm is looked at again.
+        if pal().objects_wait_any(wake.as_slice().into(), wake.len(), deadline, 0, (&mut index).into())
+            == Err(PalError::Interrupted)
+        {
+            // It is the one that the layer below rings, where it is older than all others.
+            threads::interrupt_all();
+        }
     }
 }
 

@@ -11,9 +11,11 @@ use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use pal_abi::PalError;
 
 use super::tables;
+use crate::arch::slot;
+use crate::layout::THREADS;
 
-/// Processes a family may have.
-pub const MEMBERS: usize = 1024;
+/// Processes and further threads a family may have.
+pub const MEMBERS: usize = 4096;
 /// Open file descriptions a family may share.
 pub const FILES: usize = 32768;
 /// Bytes of a command line kept for `/proc`.
@@ -25,10 +27,16 @@ pub const STANDARD: usize = 31;
 /// Real-time signals that may wait in a family.
 pub const QUEUE: usize = 4096;
 
-/// A lock between processes: the word holds the owner's family number plus one.
+/// A lock between processes: the word holds the owner's family number plus one, and its thread's slot.
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct FamilyLock(AtomicU32);
+
+/// Bits of a lock's word that name the slot.
+const SLOT_BITS: u32 = 11;
+const _: () = assert!(THREADS < 1 << SLOT_BITS);
+/// Family locks that each thread of this process holds or waits for, by slot.
+static WANTS: [AtomicU32; THREADS as usize + 1] = [const { AtomicU32::new(0) }; THREADS as usize + 1];
 
 static SELF: AtomicU32 = AtomicU32::new(0);
 
@@ -55,18 +63,19 @@ impl FamilyLock {
     /// which is whole at any moment.
     pub fn lock(&self) -> FamilyGuard<'_> {
         use pal_abi::Pal as _;
-        let me = self_id().wrapping_add(1);
+        let slot = slot::current();
+        // Told beforehand: whoever finds this thread named in a lock and not here, finds a lock that nobody holds.
+        let wants = &WANTS[slot];
+        wants.store(wants.load(Ordering::Relaxed) + 1, Ordering::SeqCst);
+        let me = self_id().wrapping_add(1) << SLOT_BITS | slot as u32;
         let mut tries = 0u32;
         loop {
             match self.0.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return FamilyGuard(self),
                 Err(owner) => {
                     tries += 1;
-                    let dead = || {
-                        matches!(tables::family().family_ring(owner.wrapping_sub(1)), Err(PalError::NotFound))
-                    };
                     if tries.is_multiple_of(1024)
-                        && (owner == me || dead())
+                        && (owner == me || is_dead(owner))
                         && self.0.compare_exchange(owner, me, Ordering::Acquire, Ordering::Relaxed).is_ok()
                     {
                         return FamilyGuard(self);
@@ -79,9 +88,27 @@ impl FamilyLock {
     }
 }
 
+/// Whether the owner that a lock names does not hold it: it has died, or was another process of this number.
+fn is_dead(owner: u32) -> bool {
+    let (id, slot) = ((owner >> SLOT_BITS).wrapping_sub(1), owner & ((1 << SLOT_BITS) - 1));
+    if id == self_id() {
+        return WANTS.get(slot as usize).is_none_or(|wants| wants.load(Ordering::SeqCst) == 0);
+    }
+    matches!(tables::family().family_ring(id), Err(PalError::NotFound))
+}
+
+/// In a copy of the process: its other threads, and what they held or wanted, are gone.
+pub fn forget_other_threads() {
+    let me = slot::current();
+    let others = WANTS.iter().enumerate().filter(|(slot, _)| *slot != me);
+    others.for_each(|(_, wants)| wants.store(0, Ordering::Relaxed));
+}
+
 impl Drop for FamilyGuard<'_> {
     fn drop(&mut self) {
         self.0.0.store(0, Ordering::Release);
+        let wants = &WANTS[slot::current()];
+        wants.store(wants.load(Ordering::Relaxed) - 1, Ordering::Release);
     }
 }
 
@@ -126,14 +153,16 @@ pub struct Queued {
     pub user: AtomicU32,
 }
 
-/// One process.
+/// One process, or a thread that is not its process's first.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Member {
     /// Of `task::family::state`.
     pub state: AtomicU32,
-    /// Process number.
+    /// Process number, or the thread's.
     pub pid: AtomicU32,
+    /// The number of the process: another one for a thread.
+    pub process: AtomicU32,
     /// Its parent's.
     pub parent: AtomicU32,
     /// Process group.

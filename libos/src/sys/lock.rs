@@ -1,7 +1,8 @@
 //! A lock for state shared by the threads of this process.
 //!
-//! Never held across a downcall that may block, nor across a fork; so contention is short and spinning with a yield
-//! is enough. A fault in the library OS never happens under a lock: user memory is copied outside.
+//! Never held across a downcall that may block, nor across a fork (the [`gate`] sees to that); so contention is short
+//! and spinning with a yield is enough. A fault in the library OS never happens under a lock: user memory is copied
+//! outside.
 
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -9,6 +10,8 @@ use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use pal_abi::Pal as _;
+
+use super::gate;
 
 /// A value only one thread uses at a time.
 pub struct Lock<T> {
@@ -27,6 +30,7 @@ impl<T> Lock<T> {
 
     /// Waits for the lock and takes it.
     pub fn lock(&self) -> Guard<'_, T> {
+        gate::enter();
         while self.held.swap(true, Ordering::Acquire) {
             // The result is a status without news: a yield cannot fail.
             _ = super::tables::pal().thread_yield_execution();
@@ -65,6 +69,7 @@ impl<T> DerefMut for Guard<'_, T> {
 impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
         self.lock.held.store(false, Ordering::Release);
+        gate::leave();
     }
 }
 

@@ -4,7 +4,9 @@
 #![allow(unsafe_code, reason = "raw memory and the downcall tables are dealt with here")]
 
 pub mod family;
+pub mod gate;
 #[cfg(target_arch = "x86")]
 mod heap;
 pub mod lock;
+pub mod shared;
 pub mod tables;

@@ -109,6 +109,12 @@ fn wait(call: &Call<'_>, word: Ptr, value: u32, deadline: u64) -> SysResult {
     })
 }
 
+/// Wakes one who waits for a word, if it is one.
+pub fn wake_one(word: u32) {
+    // A bad address has nobody who waits.
+    _ = wake(Ptr(word), 1);
+}
+
 fn pointer(word: Ptr) -> Result<In<'static, u32>, Errno> {
     user::in_word(word.0)
 }

@@ -9,9 +9,14 @@ use crate::arch::user;
 use crate::error::{Errno, SysResult};
 use crate::task::family::{self, Seen, flag};
 use crate::task::process::process;
+use crate::task::threads;
 
 pub(super) fn getpid(_: &mut Call<'_>) -> SysResult {
     Ok(process().pid())
+}
+
+pub(super) fn gettid(_: &mut Call<'_>) -> SysResult {
+    Ok(threads::current().tid())
 }
 
 pub(super) fn getppid(_: &mut Call<'_>) -> SysResult {

@@ -7,7 +7,7 @@ mod attributes;
 mod copy;
 mod descriptor;
 mod directory;
-mod futex;
+pub mod futex;
 mod identity;
 mod ioctl;
 mod iovec;

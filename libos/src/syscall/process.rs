@@ -16,14 +16,21 @@ use crate::signal::set::{SIGCHLD, SIGKILL, SIGSEGV};
 use crate::task::clone::{self, Request, flags};
 use crate::task::exit::{self, Ending};
 use crate::task::process::process;
+use crate::task::threads;
 use crate::task::vfork::{self, Executes};
 use crate::task::wait::{self, Which, option};
 
 pub(super) fn exit(call: &mut Call<'_>, code: u32) -> SysResult {
+    exit::end_thread(call.context, call.thread, code);
+    call.gone = true;
+    Ok(0)
+}
+
+pub(super) fn exit_group(call: &mut Call<'_>, code: u32) -> SysResult {
     end(call, Ending::Exited(code))
 }
 
-/// Ends the caller. What comes back is the process that had lent it its memory.
+/// Ends the caller's process. What comes back is the process that had lent it its memory.
 fn end(call: &mut Call<'_>, ending: Ending) -> SysResult {
     exit::end(call.context, call.thread, ending);
     call.gone = true;
@@ -170,6 +177,12 @@ pub(super) fn execveat(
         call.gone = true;
         return Ok(0);
     }
+    if !threads::be_alone() {
+        // Another thread executes a program, or has ended the process: this one goes where the others go.
+        call.gone = true;
+        return Ok(0);
+    }
+    threads::current().lead(process().member().0);
     if let Err(error) = exec::commit(call.context, call.thread, program, &envp) {
         // The old program is gone and the new one does not fit: Linux kills, too.
         let signal = if error == Errno::EFAULT { SIGSEGV } else { SIGKILL };
@@ -242,7 +255,7 @@ pub(super) fn waitid(
 
 pub(super) fn set_tid_address(call: &mut Call<'_>, at: Ptr) -> SysResult {
     call.thread.clear_child_tid = at.0;
-    Ok(process().pid())
+    Ok(threads::current().tid())
 }
 
 pub(super) fn set_robust_list(call: &mut Call<'_>, head: Ptr, len: u32) -> SysResult {
@@ -254,7 +267,7 @@ pub(super) fn set_robust_list(call: &mut Call<'_>, head: Ptr, len: u32) -> SysRe
 }
 
 pub(super) fn get_robust_list(call: &mut Call<'_>, pid: u32, head: Ptr, len: Ptr) -> SysResult {
-    if pid != 0 && pid != process().pid() {
+    if pid != 0 && pid != threads::current().tid() {
         return Err(if crate::task::family::find(pid).is_some() { Errno::EPERM } else { Errno::ESRCH });
     }
     user::write_u32(head.0, call.thread.robust_list.0)?;

@@ -11,11 +11,12 @@ use crate::error::{Errno, SysResult};
 use crate::pal::now;
 use crate::signal::frame::{self, AltStack, CONTEXT_SIZE};
 use crate::signal::info::{self, SigInfo, code};
-use crate::signal::pending::{self, Scope};
+use crate::signal::pending;
 use crate::signal::set::{COUNT, SIG_IGN, SIGCHLD, SigAction, SigSet, sa};
 use crate::signal::{self as signals, blockable, fpstate};
 use crate::task::family::flag;
 use crate::task::process::process;
+use crate::task::threads;
 
 fn check(signal: u32) -> Result<u32, Errno> {
     if (1..=COUNT).contains(&signal) { Ok(signal) } else { Err(Errno::EINVAL) }
@@ -48,6 +49,7 @@ fn change(signal: u32, new: Option<SigAction>) -> Result<SigAction, Errno> {
         if new.ignores(signal) {
             // What is pending is thrown away, blocked or not.
             pending::discard(member.0, SigSet::of(signal));
+            threads::of(process()).for_each(|cell| pending::discard(cell.member().0, SigSet::of(signal)));
         }
     }
     Ok(old)
@@ -148,7 +150,7 @@ pub(super) fn ssetmask(call: &mut Call<'_>, mask: Hex) -> SysResult {
 }
 
 fn held_back(call: &Call<'_>) -> SigSet {
-    process().member().pending() & call.thread.blocked
+    signals::waiting() & call.thread.blocked
 }
 
 pub(super) fn rt_sigpending(call: &mut Call<'_>, at: Ptr, size: u32) -> SysResult {
@@ -235,21 +237,17 @@ pub(super) fn kill(_: &mut Call<'_>, pid: i32, signal: u32) -> SysResult {
     signals::kill(pid, &sent(signal, code::SI_USER))
 }
 
-/// The number of a thread that is a process's only one.
-fn thread_of(group: i32, tid: i32) -> Result<u32, Errno> {
-    match (u32::try_from(group), u32::try_from(tid)) {
-        (Ok(1..), Ok(1..)) if group != tid => Err(Errno::ESRCH),
-        (Ok(1..), Ok(tid @ 1..)) => Ok(tid),
-        _ => Err(Errno::EINVAL),
-    }
+/// A number of a process or thread.
+fn number(of: i32) -> Result<u32, Errno> {
+    u32::try_from(of).ok().filter(|n| *n > 0).ok_or(Errno::EINVAL)
 }
 
-pub(super) fn tkill(call: &mut Call<'_>, tid: i32, signal: u32) -> SysResult {
-    tgkill(call, tid, tid, signal)
+pub(super) fn tkill(_: &mut Call<'_>, tid: i32, signal: u32) -> SysResult {
+    signals::send_to_thread(0, number(tid)?, &sent(signal, code::SI_TKILL))
 }
 
 pub(super) fn tgkill(_: &mut Call<'_>, group: i32, tid: i32, signal: u32) -> SysResult {
-    signals::send_to(thread_of(group, tid)?, Scope::Thread, &sent(signal, code::SI_TKILL))
+    signals::send_to_thread(number(group)?, number(tid)?, &sent(signal, code::SI_TKILL))
 }
 
 /// What a program hands over with a signal: to others it must not look like the kernel's, or like `kill`.
@@ -260,7 +258,7 @@ fn queued(pid: u32, signal: u32, at: Ptr) -> Result<SigInfo, Errno> {
 }
 
 pub(super) fn rt_sigqueueinfo(_: &mut Call<'_>, pid: u32, signal: u32, info: Ptr) -> SysResult {
-    signals::send_to(pid, Scope::Process, &queued(pid, signal, info)?)
+    signals::send_to(pid, &queued(pid, signal, info)?)
 }
 
 pub(super) fn rt_tgsigqueueinfo(_: &mut Call<'_>, group: i32, tid: i32, signal: u32, info: Ptr) -> SysResult {
@@ -269,7 +267,7 @@ pub(super) fn rt_tgsigqueueinfo(_: &mut Call<'_>, group: i32, tid: i32, signal: 
         return Err(Errno::EINVAL);
     }
     let info = queued(tid.cast_unsigned(), signal, info)?;
-    signals::send_to(thread_of(group, tid)?, Scope::Thread, &info)
+    signals::send_to_thread(number(group)?, number(tid)?, &info)
 }
 
 fn timed_wait(call: &mut Call<'_>, set: Ptr, info: Ptr, timeout: Ptr, size: u32, form: Form) -> SysResult {
@@ -285,7 +283,7 @@ fn timed_wait(call: &mut Call<'_>, set: Ptr, info: Ptr, timeout: Ptr, size: u32,
     // While it waits, the signals are let through to here, not to their handlers.
     let old = call.thread.blocked;
     loop {
-        if let Some(found) = pending::take(member.0, wanted) {
+        if let Some(found) = pending::take(member.0, threads::current().member().0, wanted) {
             call.thread.blocked = old;
             if info.0 != 0 {
                 user::write(info.0, &found.encode())?;

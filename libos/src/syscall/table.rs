@@ -217,7 +217,7 @@ syscalls! {
     219 madvise = memory::madvise(addr: Ptr, len: u32, advice: u32);
     220 getdents64 = directory::getdents64(fd: Fd, buf: Ptr, size: u32);
     221 fcntl64 = descriptor::fcntl64(fd: Fd, command: u32, arg: Hex);
-    224 gettid = identity::getpid();
+    224 gettid = identity::gettid();
     225 readahead = descriptor::readahead(fd: Fd);
     226 setxattr = xattr::setxattr(path: Path, name: Path, value: Ptr, size: u32, flags: Hex);
     227 lsetxattr = xattr::lsetxattr(path: Path, name: Path, value: Ptr, size: u32, flags: Hex);
@@ -239,7 +239,7 @@ syscalls! {
     243 set_thread_area = process::set_thread_area(at: Ptr);
     244 get_thread_area = process::get_thread_area(at: Ptr);
     250 fadvise64 = descriptor::fadvise(fd: Fd);
-    252 exit_group = process::exit(code: u32);
+    252 exit_group = process::exit_group(code: u32);
     258 set_tid_address = process::set_tid_address(at: Ptr);
     264 clock_settime = system::not_permitted();
     265 clock_gettime = time::clock_gettime(clock: i32, at: Ptr);

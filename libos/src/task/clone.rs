@@ -1,6 +1,6 @@
-//! `fork`, `clone` and their relatives, as far as they make processes: a copy of this one, or a child in its memory
-//! ([`vfork`]).
+//! `fork`, `clone` and their relatives: a copy of this process, a child in its memory ([`vfork`]), a thread.
 
+use alloc::sync::Arc;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 
 use pal_abi::{ContextI386, Handle};
@@ -9,7 +9,7 @@ use super::family::{self, Seen, flag, state};
 use super::process::process;
 use super::rseq::Rseq;
 use super::thread::Thread;
-use super::vfork;
+use super::{threads, vfork};
 use crate::arch::context::ESP;
 use crate::arch::{tls, user};
 use crate::error::{Errno, SysResult};
@@ -17,6 +17,7 @@ use crate::fs::shared;
 use crate::pal::{self, Owned};
 use crate::signal::timer;
 use crate::sys::family::{Member, learn_self_id, self_id};
+use crate::sys::gate;
 
 /// Flags of `clone`.
 pub mod flags {
@@ -59,7 +60,8 @@ pub struct Request {
 /// Makes a process.
 ///
 /// # Errors
-/// As clone(2); `EAGAIN` also for what would be a thread.
+/// As clone(2); `EAGAIN` also for a process that would go on beside its parent in the same memory, and a thread that has
+/// not all in common with its process.
 pub fn clone(context: &mut ContextI386, thread: &mut Thread, request: &Request) -> SysResult {
     let has = |flag: u32| request.flags & flag != 0;
     if has(flags::NAMESPACES) {
@@ -70,8 +72,16 @@ pub fn clone(context: &mut ContextI386, thread: &mut Thread, request: &Request) 
     {
         return Err(Errno::EINVAL);
     }
+    if has(flags::THREAD) {
+        const ALL: u32 = flags::VM | flags::FILES | flags::FS | flags::SIGHAND;
+        return match request.flags & ALL {
+            ALL if !has(flags::VFORK) => new_thread(context, thread, request),
+            _ if !has(flags::SIGHAND) => Err(Errno::EINVAL),
+            _ => Err(Errno::EAGAIN),
+        };
+    }
     let shares = has(flags::VM | flags::FILES | flags::FS);
-    if has(flags::THREAD) || shares && !has(flags::VFORK) {
+    if shares && !has(flags::VFORK) {
         return Err(Errno::EAGAIN);
     }
     let member = new_member(request)?;
@@ -80,6 +90,63 @@ pub fn clone(context: &mut ContextI386, thread: &mut Thread, request: &Request) 
         Ok(0)
     } else {
         fork(context, thread, request, member)
+    }
+}
+
+/// What `LibOsThreadStart` is told for a thread of a program.
+pub const THREAD_START: u32 = 2;
+
+/// Makes a thread of this process.
+fn new_thread(context: &ContextI386, thread: &Thread, request: &Request) -> SysResult {
+    let has = |flag: u32| request.flags & flag != 0;
+    let me = process().member();
+    let member = family::reserve()?;
+    let tid = member.pid.load(Relaxed);
+    member.process.store(me.pid(), Relaxed);
+    member.parent.store(me.parent(), Relaxed);
+    member.group.store(me.group(), Relaxed);
+    member.session.store(me.session(), Relaxed);
+    member.uid.store(me.uid(), Relaxed);
+    member.signal_limit.store(me.0.signal_limit.load(Relaxed), Relaxed);
+    member.start_ticks.store(u32::try_from(pal::now() / 10_000_000).unwrap_or(0), Relaxed);
+    member.family.store(self_id(), Relaxed);
+    for (to, from) in member.comm.iter().zip(&threads::current().member().0.comm) {
+        to.store(from.load(Relaxed), Relaxed);
+    }
+
+    let mut new =
+        Thread { blocked: thread.blocked, settings: thread.settings, tls: thread.tls, ..Thread::new() };
+    let mut registers = *context;
+    registers.fxsave = crate::arch::context::floating_point(context);
+    registers.header.has_fp = 1;
+    registers.gpr[crate::arch::context::EAX] = 0;
+    if request.stack != 0 {
+        registers.gpr[ESP] = request.stack;
+    }
+    if has(flags::CHILD_CLEARTID) {
+        new.clear_child_tid = request.child_tid;
+    }
+    let ready = || {
+        if has(flags::SETTLS) {
+            tls::put(&mut new, request.tls)?;
+        }
+        // As Linux: a bad address is the program's own trouble.
+        if has(flags::PARENT_SETTID) {
+            _ = user::write_u32(request.parent_tid, tid);
+        }
+        if has(flags::CHILD_SETTID) {
+            _ = user::write_u32(request.child_tid, tid);
+        }
+        member.state.store(state::RUNNING, SeqCst);
+        threads::create(member, new, registers, THREAD_START)
+    };
+    let result: Result<(), Errno> = ready();
+    match result {
+        Ok(()) => Ok(tid),
+        Err(error) => {
+            member.state.store(state::FREE, SeqCst);
+            Err(error)
+        }
     }
 }
 
@@ -123,8 +190,6 @@ fn fork(
         }
         Ok(Side::Copy) => {
             let me = process();
-            me.set_member(member);
-            vfork::forget_lenders();
             drop(core::mem::take(&mut *me.children.lock()));
             me.children_cpu_ms.store(0, Relaxed);
             timer::after_copy(timer::Alarm::default());
@@ -137,7 +202,7 @@ fn fork(
                 _ = user::write_u32(request.parent_tid, pid);
             }
             let handle = child.get();
-            process().children.lock().insert(pid, child);
+            process().children.lock().insert(pid, Arc::new(child));
             if request.flags & flags::VFORK != 0 {
                 wait_for_exec(Seen(member), pid, handle);
             }
@@ -155,21 +220,28 @@ pub enum Side {
     Original(Owned),
 }
 
-/// Copies the host process; the copy is to be `member`'s.
+/// Copies the host process, and of its threads the calling one; the copy is to be `member`'s.
 ///
 /// # Errors
 /// `EAGAIN`.
-pub fn copy_host(member: &Member) -> Result<Side, Errno> {
+pub fn copy_host(member: &'static Member) -> Result<Side, Errno> {
     // Nobody is rung for it before the copy knows its number: what is sent by then is seen when the call returns.
     let before = member.family.swap(u32::MAX, SeqCst);
-    let _resting = timer::at_rest();
+    let gate = gate::shut();
     shared::share_all();
     let (mut is_copy, mut copy, mut channel) = (0u32, Handle::NONE, Handle::NONE);
     let cloned =
         pal::cloning().process_clone(0, (&mut is_copy).into(), (&mut copy).into(), (&mut channel).into());
+    if cloned.is_ok() && is_copy != 0 {
+        gate.after_copy();
+        crate::sys::family::forget_other_threads();
+    }
+    if cloned.is_err() {
+        shared::release_all();
+    }
+    drop(gate);
     if cloned.is_err() {
         member.family.store(before, SeqCst);
-        shared::release_all();
         return Err(Errno::EAGAIN);
     }
     drop(Owned::new(channel));
@@ -178,6 +250,9 @@ pub fn copy_host(member: &Member) -> Result<Side, Errno> {
     }
     learn_self_id();
     member.family.swap(self_id(), SeqCst);
+    process().set_member(member);
+    threads::after_copy(member);
+    process().remain_alone();
     Ok(Side::Copy)
 }
 
@@ -227,6 +302,6 @@ pub fn release_parent() {
     if me.0.flags.fetch_and(!flag::VFORK, AcqRel) & flag::VFORK != 0
         && let Some(parent) = family::find(me.parent())
     {
-        family::ring(parent.0);
+        family::rouse(parent.0);
     }
 }

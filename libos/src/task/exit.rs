@@ -1,4 +1,4 @@
-//! The end of a process.
+//! The end of a process, and of a thread.
 
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -10,13 +10,14 @@ use super::clone::release_parent;
 use super::family::{self, INIT_PID, Seen, flag, state};
 use super::process::process;
 use super::thread::Thread;
-use super::vfork;
+use super::{robust, threads, vfork};
 use crate::arch::user;
 use crate::fs::shared;
 use crate::pal::{clock_ns, pal};
 use crate::signal::info::{SigInfo, code};
 use crate::signal::pending;
 use crate::signal::set::{COUNT, SIGCHLD};
+use crate::syscall::futex;
 
 /// CPU time this process has used, in milliseconds.
 #[must_use]
@@ -59,12 +60,56 @@ impl Ending {
     }
 }
 
-/// Ends the process. Comes back only where its memory was lent to it: as the lender, whose `vfork` returns.
-pub fn end(context: &mut ContextI386, thread: &mut Thread, ending: Ending) {
+/// Ends the calling thread; the process as well, if it is the last one. Comes back as [`end`] does, or with the thread on
+/// its way out (`Cell::leaves`).
+pub fn end_thread(context: &mut ContextI386, thread: &mut Thread, code: u32) {
+    let (me, cell) = (process(), threads::current());
+    let leads = !cell.member().is_thread();
+    if leads {
+        me.exit_code.store(code & 0xff | 0x100, Relaxed);
+    }
+    if vfork::has_lender() || !threads::retire() {
+        // The status of a process is that of its first thread.
+        let code = me.exit_code.load(Relaxed);
+        end(context, thread, Ending::Exited(code));
+        return;
+    }
+    let_go(thread);
+    if !leads {
+        let _guard = family::lock();
+        pending::clear(cell.member().0);
+        cell.member().0.state.store(state::FREE, Release);
+    }
+}
+
+/// Ends the calling thread because its process goes on without it.
+pub fn abandon(thread: &mut Thread) {
+    threads::retire();
+    let cell = threads::current();
+    let_go(thread);
+    if cell.member().is_thread() {
+        let _guard = family::lock();
+        pending::clear(cell.member().0);
+        cell.member().0.state.store(state::FREE, Release);
+    }
+}
+
+/// Tells those who wait for a thread's end, or for what it holds.
+fn let_go(thread: &mut Thread) {
+    robust::release(thread.robust_list.0, threads::current().tid());
+    thread.robust_list = (0, 0);
     if thread.clear_child_tid != 0 {
         // Nobody is left to care about a bad address.
-        _ = user::write_u32(thread.clear_child_tid, 0);
+        if user::write_u32(thread.clear_child_tid, 0).is_ok() {
+            futex::wake_one(thread.clear_child_tid);
+        }
+        thread.clear_child_tid = 0;
     }
+}
+
+/// Ends the process. Comes back only where its memory was lent to it: as the lender, whose `vfork` returns.
+pub fn end(context: &mut ContextI386, thread: &mut Thread, ending: Ending) {
+    let_go(thread);
     if !vfork::has_lender() {
         close_streams();
     }
@@ -81,8 +126,15 @@ fn report(ending: Ending) {
     let used = cpu_ms().saturating_sub(vfork::cpu_ms_before());
     me.0.cpu_ms.store(used.saturating_add(process().children_cpu_ms.load(Relaxed)), Relaxed);
     me.0.status.store(ending.status(), Relaxed);
+    // Once it is a zombie, its place may be another's at any moment.
+    let (news, signal) = (ending.news(me), me.exit_signal());
+    release_parent();
     let (parent, orphans) = {
         let _guard = family::lock();
+        for thread in family::all_threads().filter(|t| t.is_thread() && t.process() == me.pid()) {
+            pending::clear(thread.0);
+            thread.0.state.store(state::FREE, Release);
+        }
         let orphans = orphan_children(me);
         let parent = family::find(me.parent()).filter(|parent| parent.state() != state::ZOMBIE);
         let keeps = parent.is_some_and(|p| p.flags() & flag::NO_ZOMBIES == 0 || me.exit_signal() != SIGCHLD);
@@ -90,13 +142,12 @@ fn report(ending: Ending) {
         me.0.state.store(if keeps { state::ZOMBIE } else { state::FREE }, Release);
         (parent, orphans)
     };
-    release_parent();
     orphans.into_iter().for_each(tell_orphan);
     if let Some(parent) = parent {
-        if me.exit_signal() != 0 {
-            family::post(parent, &SigInfo { signal: me.exit_signal(), ..ending.news(me) });
+        if signal != 0 {
+            family::post(parent, &SigInfo { signal, ..news });
         } else {
-            family::ring(parent.0);
+            family::rouse(parent.0);
         }
     }
 }
@@ -143,19 +194,22 @@ pub fn leave(host_code: u32) -> ! {
 }
 
 /// Marks a child ended that the host killed without its own doing, and with it all that ran in its memory (`vfork`).
-pub fn note_death(child: Seen, host_code: i32) {
+pub fn note_death(pid: u32, host_code: i32) {
     let guard = family::lock();
     let mut orphans = Vec::new();
     let ran = |p: &Seen| matches!(p.state(), state::RUNNING | state::STOPPED);
-    if !ran(&child) {
-        return;
-    }
+    let Some(child) = family::find(pid).filter(ran) else { return };
     let signal = host_code.checked_neg().filter(|s| *s > 0);
     let status = signal.map_or((host_code & 0xff) << 8, |s| s & 0x7f).cast_unsigned();
     let (host, me) = (child.0.family.load(Acquire), process().pid());
     // A copy that did not live to tell its number was alone.
     let with_it = |p: &Seen| p.pid() == child.pid() || host != u32::MAX && p.0.family.load(Acquire) == host;
-    for dead in family::all().filter(ran).filter(with_it) {
+    for dead in family::all_threads().filter(ran).filter(with_it) {
+        if dead.is_thread() {
+            pending::clear(dead.0);
+            dead.0.state.store(state::FREE, Release);
+            continue;
+        }
         orphans.extend(orphan_children(dead));
         dead.0.status.store(status, Relaxed);
         dead.0.flags.fetch_and(!flag::VFORK, AcqRel);

@@ -11,8 +11,9 @@ use crate::error::Errno;
 use crate::pal;
 use crate::signal::info::SigInfo;
 use crate::signal::pending::{self, Scope};
-use crate::signal::set::SigSet;
+use crate::signal::set::{SIGCONT, SigSet};
 use crate::sys::family::{CMDLINE, COMM_WORDS, FamilyGuard, Member, memory, self_id};
+use crate::task::threads;
 
 /// `Member::state`.
 pub mod state {
@@ -81,6 +82,8 @@ impl Seen {
         state = state;
         /// Its number.
         pid = pid;
+        /// The number of the process, where it is a thread.
+        process = process;
         /// Its parent's number.
         parent = parent;
         /// Its group.
@@ -103,7 +106,13 @@ impl Seen {
         pages = pages;
     }
 
-    /// What is pending, for the process or its thread.
+    /// Whether it is a thread that is not its process's first.
+    #[must_use]
+    pub fn is_thread(self) -> bool {
+        self.process() != self.pid()
+    }
+
+    /// What is pending, for the process or its first thread.
     #[must_use]
     pub fn pending(self) -> SigSet {
         pending::set(&self.0.shared) | pending::set(&self.0.private)
@@ -147,10 +156,21 @@ fn store_text(words: &[AtomicU32], bytes: &[u8]) {
     }
 }
 
-/// All processes, zombies included.
-pub fn all() -> impl Iterator<Item = Seen> {
+/// All processes and threads, zombies included.
+pub fn all_threads() -> impl Iterator<Item = Seen> {
     let there = |state| matches!(state, state::RUNNING | state::STOPPED | state::ZOMBIE);
     places().iter().filter(move |member| there(member.state.load(Acquire))).map(Seen)
+}
+
+/// All processes, zombies included.
+pub fn all() -> impl Iterator<Item = Seen> {
+    all_threads().filter(|seen| !seen.is_thread())
+}
+
+/// The process or thread of that number, zombies included.
+#[must_use]
+pub fn find_thread(tid: u32) -> Option<Seen> {
+    all_threads().find(|seen| seen.pid() == tid)
 }
 
 /// The process of that number, zombies included.
@@ -213,6 +233,7 @@ pub fn reserve() -> Result<&'static Member, Errno> {
     }
     memory.next_pid.store(if pid == LAST_PID { FIRST_PID } else { pid + 1 }, Relaxed);
     member.pid.store(pid, Relaxed);
+    member.process.store(pid, Relaxed);
     for word in [&member.status, &member.flags, &member.cpu_ms, &member.death_signal] {
         word.store(0, Relaxed);
     }
@@ -226,11 +247,19 @@ pub fn post(to: Seen, info: &SigInfo) {
     _ = pending::send(to, Scope::Process, info);
 }
 
-/// Makes a process look at what is new for it.
-pub fn ring(member: &Member) {
+/// Makes a process in other memory look at what is new for it. Tells whether it is in other memory.
+pub fn ring(member: &Member) -> bool {
     let id = member.family.load(Relaxed);
     if id != self_id() {
         // A member that is gone is noticed by its parent.
         _ = pal::family().family_ring(id);
+    }
+    id != self_id()
+}
+
+/// Makes a process look at what is new for it, wherever it runs.
+pub fn rouse(member: &'static Member) {
+    if !ring(member) {
+        threads::alert(member, SIGCONT);
     }
 }

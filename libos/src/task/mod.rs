@@ -1,7 +1,7 @@
 //! Processes: their numbers and relations, fork, exec, exit, wait.
 //!
-//! A process has one thread so far; `clone` refuses to make more. The state of a process is [`process`], that of
-//! its thread [`thread`], and what processes know of each other [`family`].
+//! The state of a process is [`process`], that of a thread [`thread`]; which threads there are stands in [`threads`], and
+//! what processes know of each other in [`family`].
 
 pub mod clone;
 pub mod credentials;
@@ -9,7 +9,9 @@ pub mod exit;
 pub mod family;
 pub mod limits;
 pub mod process;
+mod robust;
 pub mod rseq;
 pub mod thread;
+pub mod threads;
 pub mod vfork;
 pub mod wait;

@@ -1,14 +1,17 @@
-//! `vfork`: a child that runs in its parent's memory, while the parent waits, until it executes a program or ends.
+//! `vfork`: a child that runs in its parent's memory, while the calling thread waits, until it executes a program or
+//! ends.
 //!
-//! No host process is made for it at first. The calling thread becomes the child: the parent's registers, its thread's
-//! state and what it has for itself ([`Possessions`]) are laid aside as those of a *lender*, and the memory stays where
-//! it is. The child may lend in its turn, so lenders form a stack. The last one goes on when the child
-//! - ends ([`give_back`]): there is no more to it than the exchange back;
+//! No host process is made for it at first. The calling thread becomes the child's: the parent's registers and its
+//! thread's state are laid aside as those of a *lender*, and the thread belongs to the child. The parent's other threads
+//! go on. The child may lend in its turn, so a thread's lenders form a stack. The last one goes on when the child
+//! - ends ([`give_back`]);
 //! - executes a program ([`separate`]): now the host process is copied, the copy is the child's alone, and in the
 //!   original the lender goes on. (A copy made by `fork` forgets the lenders as well.)
 //!
-//! A lender's signals stay pending until it goes on, SIGKILL among them; its alarm rings meanwhile.
+//! Signals for a lender's thread stay pending until it goes on, SIGKILL for its process among them where it has no other;
+//! its alarm rings meanwhile.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
@@ -17,8 +20,9 @@ use pal_abi::ContextI386;
 use super::clone::{Request, Side, begin_child, copy_host, flags};
 use super::exit::cpu_ms;
 use super::family::state;
-use super::process::{Possessions, process, trace};
+use super::process::{Process, process, trace};
 use super::thread::Thread;
+use super::threads::{self, Cell};
 use crate::arch::context::{self, EAX};
 use crate::arch::{tls, user};
 use crate::error::Errno;
@@ -26,22 +30,43 @@ use crate::signal::timer;
 use crate::sys::family::{Member, self_id};
 use crate::sys::lock::Lock;
 
-/// A process that waits for its memory.
+/// A thread that waits for its memory.
 #[derive(Debug)]
 struct Lender {
-    own: Possessions,
+    cell: &'static Cell,
+    process: &'static Process,
+    /// Its entry in the family.
+    member: &'static Member,
     thread: Thread,
     context: ContextI386,
     /// CPU time of the host process when the memory was lent.
     cpu_ms: u32,
 }
 
+/// The lenders of all threads, a thread's last one behind its others.
 static LENDERS: Lock<Vec<Lender>> = Lock::new(Vec::new());
+
+impl Lender {
+    fn lends_to(&self, cell: &Cell) -> bool {
+        core::ptr::eq(self.cell, cell)
+    }
+}
 
 /// Whether the memory is another's.
 #[must_use]
 pub fn has_lender() -> bool {
-    !LENDERS.lock().is_empty()
+    let me = threads::current();
+    LENDERS.lock().iter().any(|lender| lender.lends_to(me))
+}
+
+/// Whether a thread will be a process's again when its child has ended.
+pub fn has_lent(cell: &Cell, process: &'static Process) -> bool {
+    LENDERS.lock().iter().any(|lender| lender.lends_to(cell) && core::ptr::eq(lender.process, process))
+}
+
+/// Forgets the lenders, in a copy of the host process: it is the child's alone.
+pub fn forget_lenders() {
+    drop(core::mem::take(&mut *LENDERS.lock()));
 }
 
 /// Lends the memory to a child, which the caller is from here on.
@@ -56,19 +81,35 @@ pub fn lend(context: &mut ContextI386, thread: &mut Thread, request: &Request, c
     let mut registers = *context;
     registers.fxsave = context::floating_point(context);
     registers.header.has_fp = 1;
-    let mut own = process().endow(child, request.flags);
-    process().exchange(&mut own);
-    let lender = Lender { own, thread: thread.clone(), context: registers, cpu_ms: cpu_ms() };
+    let (me, parent) = (threads::current(), process());
+    let lender = Lender {
+        cell: me,
+        process: parent,
+        member: me.member().0,
+        thread: thread.clone(),
+        context: registers,
+        cpu_ms: cpu_ms(),
+    };
     LENDERS.lock().push(lender);
+    me.set_process(parent.beget(child, request.flags));
+    me.lead(child);
     begin_child(context, thread, request, pid);
 }
 
 /// The last lender goes on, with this process's number as what `vfork` returns. `false`: there is none.
 pub fn give_back(context: &mut ContextI386, thread: &mut Thread) -> bool {
-    let Some(mut lender) = LENDERS.lock().pop() else { return false };
-    let pid = process().pid();
+    let me = threads::current();
+    let lender = {
+        let mut all = LENDERS.lock();
+        let Some(at) = all.iter().rposition(|lender| lender.lends_to(me)) else { return false };
+        all.remove(at)
+    };
+    let child = process();
+    let pid = child.pid();
     timer::forget(pid);
-    process().exchange(&mut lender.own);
+    me.set_process(lender.process);
+    me.lead(lender.member);
+    child.vacate();
     *thread = lender.thread;
     tls::load_all(thread);
     *context = lender.context;
@@ -101,7 +142,6 @@ pub fn separate(context: &mut ContextI386, thread: &mut Thread) -> Result<Execut
         Side::Copy => {
             // The alarm is the child's own, and `execve` keeps it.
             timer::after_copy(timer::get());
-            forget_lenders();
             Ok(Executes::Caller)
         }
         Side::Original(copy) => {
@@ -110,22 +150,17 @@ pub fn separate(context: &mut ContextI386, thread: &mut Thread) -> Result<Execut
             }
             let pid = child.pid();
             give_back(context, thread);
-            process().children.lock().insert(pid, copy);
+            process().children.lock().insert(pid, Arc::new(copy));
             Ok(Executes::Copy)
         }
     }
 }
 
-/// Forgets the lenders, in a copy of the host process: it is the child's alone.
-pub fn forget_lenders() {
-    // Their files are closed here, under no lock.
-    drop(core::mem::take(&mut *LENDERS.lock()));
-}
-
 /// What of the host process's CPU time is not this process's.
 #[must_use]
 pub fn cpu_ms_before() -> u32 {
-    LENDERS.lock().last().map_or(0, |lender| lender.cpu_ms)
+    let me = threads::current();
+    LENDERS.lock().iter().rfind(|lender| lender.lends_to(me)).map_or(0, |lender| lender.cpu_ms)
 }
 
 #[cfg(test)]
@@ -134,7 +169,7 @@ mod tests {
     use crate::arch::context::ESP;
     use crate::task::credentials::Ids;
     use crate::task::exit::note_death;
-    use crate::task::family::{find, reserve};
+    use crate::task::family::reserve;
     use crate::task::process::install;
     use pal_abi::Layout as _;
 
@@ -145,6 +180,7 @@ mod tests {
         let me = install(Ids::of(0, 0), 1, b"/".to_vec(), Vec::new(), 0);
         let (own, child) = (reserve().unwrap(), reserve().unwrap());
         me.set_member(own);
+        threads::current().lead(own);
         let (mut context, mut thread) = (ContextI386::ZERO, Thread::new());
         context.gpr[ESP] = 1;
         thread.clear_child_tid = 4;
@@ -152,11 +188,14 @@ mod tests {
         let request = Request { stack: 2, flags: flags::FILES, ..Request::default() };
         lend(&mut context, &mut thread, &request, child);
         let pid = child.pid.load(Relaxed);
-        assert_eq!((me.pid(), context.gpr[ESP], thread.clear_child_tid), (pid, 2, 0));
-        me.fs.lock().umask = 0o777;
+        assert_eq!((process().pid(), threads::current().tid()), (pid, pid));
+        assert_eq!((context.gpr[ESP], thread.clear_child_tid), (2, 0));
+        process().fs.lock().umask = 0o777;
         assert!(give_back(&mut context, &mut thread));
-        assert_eq!((me.pid(), context.gpr[ESP], thread.clear_child_tid), (own.pid.load(Relaxed), 1, 4));
-        assert_eq!((context.gpr[EAX], me.fs.lock().umask), (pid, 0o022));
+        let number = own.pid.load(Relaxed);
+        assert_eq!((process().pid(), threads::current().tid()), (number, number));
+        assert_eq!((context.gpr[ESP], thread.clear_child_tid), (1, 4));
+        assert_eq!((context.gpr[EAX], process().fs.lock().umask), (pid, 0o022));
         assert!(!give_back(&mut context, &mut thread));
 
         // Of two children of a lender's parent one lends; then the host kills it.
@@ -168,7 +207,7 @@ mod tests {
             member
         });
         borrower.parent.store(lender.pid.load(Relaxed), Relaxed);
-        note_death(find(lender.pid.load(Relaxed)).unwrap(), -9);
+        note_death(lender.pid.load(Relaxed), -9);
         let states = [lender, borrower, other].map(|member| member.state.load(Relaxed));
         assert_eq!((states, lender.status.load(Relaxed)), ([state::ZOMBIE, state::FREE, state::RUNNING], 9));
     }

@@ -1,7 +1,8 @@
 //! Waiting for children.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use core::sync::atomic::Ordering::{AcqRel, Relaxed};
 
 use pal_abi::Pal as _;
 use pal_abi::flags::NEVER;
@@ -91,16 +92,21 @@ pub fn wait(thread: &Thread, which: Which, options: u32) -> Result<Option<News>,
         if options & option::NOHANG != 0 {
             return Ok(None);
         }
-        let watched: Vec<_> =
-            process().children.lock().iter().take(250).map(|(pid, handle)| (*pid, handle.get())).collect();
-        let handles: Vec<_> = watched.iter().map(|(_, handle)| *handle).collect();
+        // Held while we wait: another thread may reap a child meanwhile. The dead ones are told already.
+        let watched: Vec<_> = {
+            let lives = |child: Seen| child.state() != state::ZOMBIE && which.means(child);
+            let children = process().children.lock();
+            let watched = children.iter().filter(|(pid, _)| family::find(**pid).is_none_or(lives));
+            watched.take(250).map(|(pid, handle)| (*pid, Arc::clone(handle))).collect()
+        };
+        let handles: Vec<_> = watched.iter().map(|(_, handle)| handle.get()).collect();
         if let Some(index) = signal::sleep(thread, &handles, NEVER)?
             && let Some((pid, handle)) = watched.get(index as usize)
         {
             let mut host_code = 0i32;
-            let ended = pal().process_get_exit_code(*handle, (&mut host_code).into()).is_ok();
+            let ended = pal().process_get_exit_code(handle.get(), (&mut host_code).into()).is_ok();
             match family::find(*pid) {
-                Some(child) if ended && child.parent() == me => note_death(child, host_code),
+                Some(child) if ended && child.parent() == me => note_death(*pid, host_code),
                 // It left no zombie.
                 _ => drop(process().children.lock().remove(pid)),
             }
@@ -127,8 +133,9 @@ fn look(child: Seen, options: u32) -> Option<News> {
                 news(status, code::CLD_KILLED, signal)
             };
             if options & option::NOWAIT == 0 {
-                process().children_cpu_ms.fetch_add(child.cpu_ms(), Relaxed);
-                child.0.state.store(state::FREE, Release);
+                // Another thread may have been as quick.
+                child.0.state.compare_exchange(state::ZOMBIE, state::FREE, AcqRel, Relaxed).ok()?;
+                process().children_cpu_ms.fetch_add(found.cpu_ms, Relaxed);
                 let handle = process().children.lock().remove(&found.pid);
                 drop(handle);
             }
