@@ -19,7 +19,7 @@ fn setting(name: &str, otherwise: u64) -> u64 {
 
 /// What runs where nothing else is asked for: emulated hosts are slow.
 const CASES: u64 = if cfg!(target_arch = "aarch64") { 25 } else { 150 };
-const POINTS: u64 = if cfg!(target_arch = "aarch64") { 4 } else { 10 };
+const POINTS: u64 = if cfg!(target_arch = "aarch64") { 3 } else { 10 };
 
 fn judge(variant: Variant, spoil: Option<Spoil>) -> Judge {
     let fire = Fire::new(variant).expect("an engine");
@@ -88,7 +88,8 @@ fn point_name(name: &str, variant: Variant, shot: Shot) -> String {
 fn compiled_functions_under_fire() {
     let tally = run(&functions());
     println!("{tally:?}");
-    assert!(tally.faults > 500 && tally.interrupts > 200, "{tally:?}");
+    // Every function accesses memory, and nearly all loop.
+    assert!(tally.faults >= tally.cases && tally.interrupts * 2 > tally.cases, "{tally:?}");
 }
 
 #[test]

@@ -5,7 +5,8 @@
 //! touch their frame, atomics, and an [`Active`] that is never freed; one thread at a time is under fire.
 //!
 //! One host instruction alone is executed with the trap flag on x86-64; on AArch64 from a page of copies, each with a BRK
-//! behind it. Accesses of translated code are not relative to the program counter, so a copy does the same.
+//! behind it. Accesses of translated code are not relative to the program counter, so a copy does the same. A load-exclusive
+//! is not stepped, since its store would find the reservation gone: its page stays open until the next trap.
 
 use super::super::signal::Registers;
 use super::super::window::GUARD;
@@ -100,7 +101,9 @@ impl Active {
             slot.store(guest & !(PAGE - 1), SeqCst);
             let w = window_at(guest).expect("only mapped pages are opened");
             self.ground.window.protect(guest, self.ground.window.protection(w, guest));
-            self.begin_step(registers);
+            if arch::steps(registers) {
+                self.begin_step(registers);
+            }
             return true;
         }
         self.abandon_step(registers);
@@ -161,6 +164,10 @@ mod arch {
     const EFLAGS: usize = 17;
     const TRAP: i64 = 1 << 8;
 
+    /// Whether the instruction can be executed alone.
+    pub(super) const fn steps(_registers: &Registers<'_>) -> bool {
+        true
+    }
     pub(super) fn begin(registers: &mut Registers<'_>) {
         registers.0.gregs[EFLAGS] |= TRAP;
     }
@@ -225,10 +232,19 @@ mod arch {
         word(at).as_ptr() as u64
     }
 
-    pub(super) fn begin(registers: &mut Registers<'_>) {
+    fn instruction(registers: &Registers<'_>) -> u32 {
         let at = core::ptr::with_exposed_provenance::<u32>(registers.pc() as usize);
         // SAFETY: the instruction that was just executed.
-        let instruction = unsafe { at.read() };
+        unsafe { at.read() }
+    }
+
+    /// Whether the instruction can be executed alone: no load-exclusive can. Arm ARM C4.1, "Load/store exclusive".
+    pub(super) fn steps(registers: &Registers<'_>) -> bool {
+        instruction(registers) & 0x3fc0_0000 != 0x0840_0000
+    }
+
+    pub(super) fn begin(registers: &mut Registers<'_>) {
+        let instruction = instruction(registers);
         registers.set_pc(copy(instruction));
     }
     pub(super) fn cancel(registers: &mut Registers<'_>, home: u64) {
