@@ -10,7 +10,7 @@ use frontend_x86::decode::{DecodeError, Insn};
 use frontend_x86::effects::Effects;
 use frontend_x86::flags::{ARITHMETIC, CF};
 use frontend_x86::memory::GuestMemory;
-use iced_x86::FlowControl;
+use iced_x86::{FlowControl, Mnemonic};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Bounds of a region.
@@ -106,6 +106,8 @@ fn direct_successors(insn: &Insn, effects: &Effects) -> Option<Vec<u32>> {
     match insn.raw().flow_control() {
         FlowControl::ConditionalBranch => Some(vec![insn.next_eip(), insn.branch_target()]),
         FlowControl::UnconditionalBranch => Some(vec![insn.branch_target()]),
+        // Where it raises nothing, it goes on.
+        FlowControl::Interrupt if insn.mnemonic() == Mnemonic::Into => Some(vec![insn.next_eip()]),
         FlowControl::Next if !effects.ends_block => None,
         _ => Some(Vec::new()),
     }

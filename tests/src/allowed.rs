@@ -144,11 +144,13 @@ fn fetches(stop: Stop) -> bool {
 
 /// Whether a case is one transcendental instruction.
 fn is_transcendental(case: &Case) -> bool {
-    use Mnemonic::{F2xm1, Fcos, Fpatan, Fptan, Fsin, Fsincos, Fyl2x, Fyl2xp1};
-    let mut all = instructions(case);
-    let first = all.next().map(|i| i.mnemonic());
-    all.next().is_none()
-        && matches!(first, Some(F2xm1 | Fcos | Fpatan | Fptan | Fsin | Fsincos | Fyl2x | Fyl2xp1))
+    alone(case).is_some_and(|i| crate::generate::transcendental(i.code()))
+}
+
+/// A case's only instruction, but for the loads of segment registers before it.
+fn alone(case: &Case) -> Option<Instruction> {
+    let mut all = instructions(case).skip_while(|i| i.op0_register().is_segment_register());
+    all.next().filter(|_| all.next().is_none())
 }
 
 /// FOP, FIP and FDP, which are shown in some frames only.
@@ -174,8 +176,7 @@ fn near(want: &Outcome, got: &Outcome) -> bool {
 
 /// Whether a case is one approximation.
 fn is_approximation(case: &Case) -> bool {
-    let mut all = instructions(case);
-    all.next().is_some_and(|i| crate::generate::approximation(i.code())) && all.next().is_none()
+    alone(case).is_some_and(|i| crate::generate::approximation(i.code()))
 }
 
 /// Whether two outcomes differ in XMM registers only, each element by no more than two results may that are both within
@@ -292,10 +293,13 @@ pub fn explain(case: &Case, want: &Outcome, got: &Outcome) -> Option<Reason> {
         matches!(i.mnemonic(), Sgdt | Sidt | Sldt | Smsw | Str)
     };
     let stepped = g == Some(1);
-    let special = want.state.selectors.iter().any(|&s| crate::descriptors::named(s).is_some());
+    let own = |s: u16| crate::descriptors::named(s).is_some();
+    let special = want.state.selectors.iter().any(|&s| own(s));
+    // Data through the code segment: the kernel does not mind a write there.
+    let code_as_data = [0, 3, 4, 5].iter().any(|&s| want.state.selectors[s] >> 3 == 4);
     if at_fault.as_ref().is_some_and(emulated) && same_place && w == Some(14) && matches!(g, Some(12..=14))
         || stepped && instructions(case).any(|i| emulated(&i))
-        || instructions(case).any(|i| emulated(&i) && (special || i.has_segment_prefix()))
+        || instructions(case).any(|i| emulated(&i) && (special || code_as_data || i.has_segment_prefix()))
     {
         return Some(Reason::Umip);
     }
@@ -304,6 +308,10 @@ pub fn explain(case: &Case, want: &Outcome, got: &Outcome) -> Option<Reason> {
     }
     if matches!((w, g), (Some(12..=14), Some(12..=14))) && same_place && at_fault.as_ref().is_some_and(image)
     {
+        return Some(Reason::SegmentEnd);
+    }
+    // XSAVE checks all of its area, whatever it writes of it.
+    if matches!(w, Some(12 | 13)) && special && at_fault.as_ref().is_some_and(components) {
         return Some(Reason::SegmentEnd);
     }
     if w == Some(13) && g == Some(6) && same_place && case.code.len() >= 15 {

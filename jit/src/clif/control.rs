@@ -73,7 +73,9 @@ impl Clif<'_> {
 
     /// Goes to a constant EIP: a block of the region, or out.
     pub(super) fn jump(&mut self, to: u32) {
-        match self.region.index.get(&to) {
+        // Only edges that the region's analysis has counted lead to its blocks.
+        let known = |at: &&usize| self.region.blocks[self.current].successors.contains(at);
+        match self.region.index.get(&to).filter(known) {
             Some(&at) => {
                 if at <= self.current {
                     self.test_interrupt(to);

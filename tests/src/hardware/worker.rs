@@ -9,7 +9,7 @@ use crate::layout::{WINDOWS, window_at};
 use std::io::{self, Read, Write};
 
 /// Milliseconds of CPU time between two ticks; a case that sees [`TICKS`] of them hangs.
-const TICK_MS: i64 = 20;
+const TICK_MS: i64 = 5;
 const TICKS: u32 = 3;
 
 /// Positions in the signal frame of EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI.
