@@ -45,6 +45,13 @@ pub(crate) enum Processor {
     Max,
 }
 
+/// How floats are computed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Floats {
+    /// As the processor does, in every bit and flag
+    Exact,
+}
+
 /// What to print about a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Trace {
@@ -86,6 +93,9 @@ pub(crate) struct Run {
     /// Which processor the program sees: what CPUID offers, and which instructions there are
     #[arg(long, value_enum, value_name = "CPU", default_value = "max")]
     pub(crate) cpu: Processor,
+    /// How floats are computed: there is nothing but exact
+    #[arg(long, value_enum, value_name = "HOW", default_value = "exact", hide_short_help = true)]
+    pub(crate) fp: Floats,
     /// Print what happens, to standard error
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     pub(crate) trace: Vec<Trace>,

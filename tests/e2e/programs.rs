@@ -110,6 +110,7 @@ pub(crate) const CASES: &[Case] = &[
     case("fork_wait"),
     case("pipes"),
     case("exec"),
+    case("threads"),
     case("vfork"),
     with("vfork_many", "vfork", &["many"]),
     Case { this_host_only: true, ..with("vfork_alarms", "vfork", &["alarms"]) },
@@ -180,6 +181,7 @@ const FLAGS: &[&str] = &["-O2", "-march=i686", "-w"];
 /// Programs that are not one C file of the folder compiled with `FLAGS`: name, source, further flags.
 const SPECIAL: &[(&str, &str, &[&str])] = &[
     ("terminal", "terminal.c", &["-static"]),
+    ("threads", "threads.c", &["-static", "-pthread"]),
     ("processor", "processor.c", &["-static"]),
     ("hello_asm", "hello_asm.S", &["-static", "-nostdlib"]),
     ("hello_static_pie", "hello.c", &["-static-pie", "-fPIE"]),

@@ -34,6 +34,8 @@ pub enum Reason {
     Approximation,
     /// FXSAVE's mask of MXCSR.
     MxcsrMask,
+    /// XSAVE of components that are not offered.
+    Components,
     /// x87 and SSE images in memory that lie on two pages.
     ImagePages,
     /// CMPS of which both operands fault.
@@ -48,7 +50,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::FarOrder,
         Self::LongMode,
         Self::SegmentEnd,
@@ -60,6 +62,7 @@ impl Reason {
         Self::Transcendental,
         Self::Approximation,
         Self::MxcsrMask,
+        Self::Components,
         Self::ImagePages,
         Self::CompareOrder,
         Self::OverlappingMove,
@@ -98,6 +101,10 @@ impl Reason {
             }
             Self::MxcsrMask => {
                 "FXSAVE and XSAVE tell which bits of MXCSR there are: AMD's bit 17 (misaligned operands) is not offered"
+            }
+            Self::Components => {
+                "XSAVE and its relatives, reached by a jump into another instruction, with components in EDX:EAX that only the \
+                 processor has"
             }
             Self::ImagePages => {
                 "an image of more than 16 bytes (FNSAVE, FXSAVE …) of which two pages fault: the manual gives no order"
@@ -286,6 +293,13 @@ pub fn explain(case: &Case, want: &Outcome, got: &Outcome) -> Option<Reason> {
     if instructions(case).any(|i| i.mnemonic() == Mnemonic::Fxsave || components(&i)) && mask_only(want, got)
     {
         return Some(Reason::MxcsrMask);
+    }
+    let chosen = |i: &Instruction| crate::generate::saves_components(i.code());
+    if !instructions(case).any(|i| chosen(&i)) {
+        let executed = crate::machine::trace(case);
+        if at_fault.as_ref().is_some_and(chosen) || executed.iter().any(|(i, _)| chosen(i)) {
+            return Some(Reason::Components);
+        }
     }
     // With a segment override, or segments of its own, the kernel's reckoning of the address goes wrong at times.
     let emulated = |i: &Instruction| {

@@ -156,6 +156,7 @@ pub fn coverage_markdown() -> std::io::Result<String> {
         recordings.iter().map(|(_, r)| r.cases.len()).sum::<usize>(),
     );
     campaign_text(&mut out, &record);
+    absent(&mut out);
     not_compared(&mut out);
     undefined_flags(&mut out);
     let _ = writeln!(out, "## Differences from the processor that are known and allowed\n");
@@ -196,6 +197,25 @@ fn campaign_text(out: &mut String, record: &Record) {
             found.failures,
             found.explained()
         );
+    }
+    let _ = writeln!(out);
+}
+
+/// What is left out on purpose.
+fn absent(out: &mut String) {
+    let _ = writeln!(
+        out,
+        "## Not there on purpose\n\n\
+         Extensions that the processor does not offer: their instructions raise #UD, as on processors without them. What user\n\
+         mode may not do (IN, HLT, CLI, …) raises #GP as on Linux. SYSENTER and SYSCALL raise #UD: an AMD processor's in a 32-bit\n\
+         program has no SYSENTER, and SYSCALL's calling convention is the kernel's own; `int 0x80` and the vDSO are there.\n"
+    );
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (feature, why) in generate::ABSENT {
+        reasons.entry(why).or_default().push(format!("{feature:?}"));
+    }
+    for (why, features) in reasons {
+        let _ = writeln!(out, "- {}: {why}", features.join(" "));
     }
     let _ = writeln!(out);
 }

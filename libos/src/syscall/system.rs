@@ -13,6 +13,7 @@ use crate::pal::{clock_ns, pal};
 use crate::task::family;
 use crate::task::limits::{COUNT, INFINITY, MAX_FILES, NOFILE};
 use crate::task::process::process;
+use crate::task::threads;
 
 const FIELD: usize = 65;
 
@@ -221,8 +222,9 @@ pub(super) fn sched_priority_min(_: &mut Call<'_>, policy: u32) -> SysResult {
 }
 
 pub(super) fn getcpu(_: &mut Call<'_>, cpu: Ptr, node: Ptr) -> SysResult {
-    for at in [cpu, node].into_iter().filter(|at| at.0 != 0) {
-        user::write_u32(at.0, 0)?;
+    let number = threads::current().index() % process().cpus;
+    for (at, value) in [(cpu, number), (node, 0)].into_iter().filter(|(at, _)| at.0 != 0) {
+        user::write_u32(at.0, value)?;
     }
     Ok(0)
 }

@@ -2,7 +2,8 @@
 //! section's abort handler when something came between.
 //!
 //! What may come between here is a signal, or an interruption by the layer below; each thread has a processor to
-//! itself, number 0, so that two never meet on the data of one.
+//! itself, so that two never meet on the data of one. Where there are more threads than processors, the rest cannot
+//! register.
 //!
 //! # Source
 //! rseq(2); `kernel/rseq.c` of Linux 6.15 and later.
@@ -12,6 +13,7 @@ use pal_abi::ContextI386;
 use crate::arch::user;
 use crate::error::Errno;
 use crate::layout::USER_END;
+use crate::task::threads;
 
 /// Bytes of `struct rseq` as it first was; no less is registered.
 const FIRST_SIZE: u32 = 32;
@@ -98,7 +100,7 @@ impl Rseq {
         user::check(area, len)?;
         // What stands there is of no section of ours.
         user::write_u64(area.wrapping_add(at::SECTION), 0)?;
-        set_cpu(area, 0)?;
+        set_cpu(area, threads::current().index())?;
         *self = Self { area, len, signature };
         Ok(())
     }
@@ -124,7 +126,7 @@ impl Rseq {
             let section = u32::try_from(section).ok().filter(|at| *at < USER_END).ok_or(Errno::EINVAL)?;
             self.leave(&Section::read(section)?, context)?;
         }
-        set_cpu(self.area, 0)
+        set_cpu(self.area, threads::current().index())
     }
 
     fn leave(&self, section: &Section, context: &mut ContextI386) -> Result<(), Errno> {
@@ -154,7 +156,9 @@ impl Rseq {
 /// Writes the processor into an area, and with it its node and the number among the threads that run.
 fn set_cpu(area: u32, cpu: u32) -> Result<(), Errno> {
     let start = if cpu == NO_CPU { 0 } else { cpu };
-    for (field, value) in [(at::CPU_ID_START, start), (at::CPU_ID, cpu), (at::NODE_ID, 0), (at::MM_CID, 0)] {
+    for (field, value) in
+        [(at::CPU_ID_START, start), (at::CPU_ID, cpu), (at::NODE_ID, 0), (at::MM_CID, start)]
+    {
         user::write_u32(area.wrapping_add(field), value)?;
     }
     Ok(())

@@ -116,7 +116,8 @@ pub fn approximation(c: Code) -> bool {
 }
 
 /// Whether EDX:EAX chooses state components: the processor has more of them than ours.
-fn saves_components(c: Code) -> bool {
+#[must_use]
+pub fn saves_components(c: Code) -> bool {
     use Mnemonic::{Xrstor, Xsave, Xsavec, Xsaveopt};
     matches!(c.mnemonic(), Xrstor | Xsave | Xsavec | Xsaveopt)
 }
@@ -210,8 +211,10 @@ impl Generator {
             let ip = draft.state.eip.wrapping_add(code.len() as u32);
             let mut attempt = draft.clone();
             let form = rng.pick(&family);
-            // The first are compared within a bound, which a sequence would amplify; the others must find EAX as it was chosen.
-            if transcendental(form) || approximation(form) || saves_components(form) {
+            // The first are compared within a bound, which a sequence would amplify; what FXSAVE stores may be read again;
+            // the others must find EAX as it was chosen.
+            let fxsave = form.mnemonic() == Mnemonic::Fxsave;
+            if transcendental(form) || approximation(form) || fxsave || saves_components(form) {
                 continue;
             }
             let Some(i) = operands::instruction(rng, form, ip, &mut attempt) else { continue };
