@@ -276,9 +276,6 @@ pub(super) fn get_robust_list(call: &mut Call<'_>, pid: u32, head: Ptr, len: Ptr
 }
 
 pub(super) fn rseq(call: &mut Call<'_>, area: Ptr, len: u32, flags: Hex, signature: Hex) -> SysResult {
-    if threads::current().index() >= process().cpus {
-        return Err(Errno::ENOSYS);
-    }
     call.thread.rseq.call(area.0, len, flags.0, signature.0)?;
     Ok(0)
 }

@@ -2,8 +2,9 @@
 //! section's abort handler when something came between.
 //!
 //! What may come between here is a signal, or an interruption by the layer below; each thread has a processor to
-//! itself, so that two never meet on the data of one. Where there are more threads than processors, the rest cannot
-//! register.
+//! itself, so that two never meet on the data of one. Its number may be beyond those of the processors that there are:
+//! a program that sizes a table by their count and not by what is possible is not served (the C library aborts where a
+//! thread cannot register, so refusing is no way out).
 //!
 //! # Source
 //! rseq(2); `kernel/rseq.c` of Linux 6.15 and later.
