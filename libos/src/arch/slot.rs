@@ -14,6 +14,7 @@ pub const fn of(stack: u32) -> usize {
 }
 
 /// Lowest address of a slot's block.
+#[expect(clippy::cast_possible_truncation, reason = "slots are few")]
 #[must_use]
 pub const fn block(slot: usize) -> u32 {
     THREADS_BASE + (slot as u32 - 1) * THREAD_BLOCK

@@ -67,7 +67,7 @@ impl FamilyLock {
         // Told beforehand: whoever finds this thread named in a lock and not here, finds a lock that nobody holds.
         let wants = &WANTS[slot];
         wants.store(wants.load(Ordering::Relaxed) + 1, Ordering::SeqCst);
-        let me = self_id().wrapping_add(1) << SLOT_BITS | slot as u32;
+        let me = self_id().wrapping_add(1) << SLOT_BITS | u32::try_from(slot).unwrap_or(0);
         let mut tries = 0u32;
         loop {
             match self.0.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed) {

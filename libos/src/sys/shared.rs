@@ -16,6 +16,7 @@ pub struct Pointer<T: 'static> {
 
 impl<T: Sync> Pointer<T> {
     /// None.
+    #[expect(clippy::declare_interior_mutable_const, reason = "a value to begin with")]
     pub const NONE: Self = Self { to: AtomicPtr::new(null_mut()), holds: PhantomData };
 
     /// What it points at.
@@ -92,11 +93,12 @@ mod tests {
         static C: Shared<u32> = Shared::new(3);
         B.join(&A);
         C.join(&B);
+        let all = || [&A, &B, &C].map(|value: &'static Shared<u32>| *value.lock());
         *C.lock() = 7;
-        assert_eq!((*A.lock(), *B.lock()), (7, 7));
+        assert_eq!(all(), [7, 7, 7]);
         C.take_over(0);
-        assert_eq!((*A.lock(), *B.lock(), *C.lock()), (0, 0, 7));
+        assert_eq!(all(), [0, 0, 7]);
         assert_eq!(B.set_own(5), 2);
-        assert_eq!((*A.lock(), *B.lock()), (0, 5));
+        assert_eq!(all(), [0, 5, 7]);
     }
 }

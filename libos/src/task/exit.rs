@@ -109,6 +109,12 @@ fn let_go(thread: &mut Thread) {
 
 /// Ends the process. Comes back only where its memory was lent to it: as the lender, whose `vfork` returns.
 pub fn end(context: &mut ContextI386, thread: &mut Thread, ending: Ending) {
+    if process().ends.swap(true, AcqRel) {
+        // Another thread ends the process: it takes this one with it.
+        loop {
+            _ = crate::pal::wait_any(&[], pal_abi::flags::NEVER);
+        }
+    }
     let_go(thread);
     if !vfork::has_lender() {
         close_streams();

@@ -50,6 +50,7 @@ pub struct Cell {
 }
 
 impl Cell {
+    #[expect(clippy::declare_interior_mutable_const, reason = "a value to begin with")]
     const FREE: Self = Self {
         tid: AtomicU32::new(0),
         member: Pointer::NONE,
