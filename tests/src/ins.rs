@@ -5,7 +5,7 @@
 //! ```
 //! Bytes, the disassembly in quotes (NASM's form, several instructions separated by `; `), the state before, `=>`, the state
 //! after; all numbers are hexadecimal. Fields: the general registers; `cf pf af zf sf of tf df ac`; `eflags`; `eip`; selectors;
-//! `mxcsr`, `xmm0`…; `fcw`, `fsw` (with TOP), `fvalid`, `st0`…; `[20000000]=0a0b0c` for bytes of memory. After the arrow also
+//! `mxcsr`, `xmm0`…; `fcw`, `fsw` (with TOP), `fvalid`, `st0`…, `fip`, `fdp`, `fop`; `[20000000]=0a0b0c` for bytes of memory. After the arrow also
 //! how it ended: `#de #ud #gp(0) #pf(7,22001000)` …; without one it is `#bp`, at the `INT3` behind the code.
 //!
 //! What is not named before has the default ([`State::default`]). Registers and memory not named after must be
@@ -90,6 +90,9 @@ fn field<'a>(state: &'a mut State, name: &str) -> Option<Place<'a>> {
         "fcw" => Place::B16(&mut state.x87.control),
         "fsw" => Place::B16(&mut state.x87.status),
         "fvalid" => Place::B8(&mut state.x87.valid),
+        "fip" => Place::B32(&mut state.x87.instruction),
+        "fdp" => Place::B32(&mut state.x87.operand),
+        "fop" => Place::B16(&mut state.x87.opcode),
         _ => return None,
     })
 }
@@ -248,6 +251,12 @@ fn show_state(s: &State, base: &State, flags: u32, out: &mut String) {
     value("fcw", s.x87.control.into(), base.x87.control.into());
     value("fsw", s.x87.status.into(), base.x87.status.into());
     value("fvalid", s.x87.valid.into(), base.x87.valid.into());
+    // A signal frame shows the pointers while an exception is pending.
+    if s.x87.status & 0x80 != 0 {
+        value("fip", s.x87.instruction.into(), base.x87.instruction.into());
+        value("fdp", s.x87.operand.into(), base.x87.operand.into());
+        value("fop", s.x87.opcode.into(), base.x87.opcode.into());
+    }
     for i in 0..8 {
         value(&format!("st{i}"), s.x87.st[i], base.x87.st[i]);
     }
