@@ -42,9 +42,10 @@ fn compile(source: &Path, options: &[&str], folder: &Path) -> Image {
     let name = |file: &str| folder.join(file).to_str().expect("a path of text").to_owned();
     let (script, linked, bytes) = (name("layout.ld"), name("linked"), name("bytes"));
     std::fs::write(&script, layout()).expect("a file");
+    let beside = format!("-I{}", directory().display());
     let source = source.to_str().expect("a path of text");
     let script = format!("-Wl,--build-id=none,--no-warn-rwx-segments,-T,{script}");
-    let all = [&OPTIONS[..], options, &[&script, "-o", &linked, source]].concat();
+    let all = [&OPTIONS[..], options, &[&beside, &script, "-o", &linked, source]].concat();
     output(COMPILER, &all);
     output("i686-linux-gnu-objcopy", &["-O", "binary", &linked, &bytes]);
     let symbols = output("i686-linux-gnu-nm", &["-n", "--extern-only", &linked]);

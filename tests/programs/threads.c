@@ -106,6 +106,34 @@ static int owner_dies(void) {
     return 0;
 }
 
+/* All threads end the process at once, in three ways: it ends once, and its number is not another's yet. */
+static pthread_barrier_t together;
+static void *aborts(void *way) {
+    pthread_barrier_wait(&together);
+    if ((long)way == 0) abort();
+    if ((long)way == 1) kill(getpid(), SIGKILL);
+    _exit(7);
+}
+static int all_end_at_once(void) {
+    int ends[3] = {0};
+    for (int round = 0; round < 60; round++) {
+        int status = 0;
+        long way = round % 3;
+        pid_t child = fork();
+        if (child == 0) {
+            pthread_barrier_init(&together, NULL, 4);
+            for (int i = 0; i < 3; i++) start(aborts, (void *)way);
+            aborts((void *)way);
+        }
+        if (waitpid(child, &status, 0) != child) return 1;
+        if (way == 2 ? WIFEXITED(status) && WEXITSTATUS(status) == 7
+                     : WIFSIGNALED(status) && WTERMSIG(status) == (way ? SIGKILL : SIGABRT))
+            ends[way]++;
+    }
+    printf("aborted %d, killed %d, left %d\n", ends[0], ends[1], ends[2]);
+    return waitpid(-1, NULL, 0) == -1 ? 0 : 2;
+}
+
 /* Signals. */
 static volatile int taken, ready, taker;
 static void take(int number) { (void)number; taker = tid(); taken++; }
@@ -239,6 +267,7 @@ int main(int count, char **arguments) {
     TRY(killed);
     TRY(cancelled);
     TRY(owner_dies);
+    TRY(all_end_at_once);
     TRY(takes_signals);
     TRY(stops);
     TRY(fork_from_threads);

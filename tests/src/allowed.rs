@@ -6,7 +6,7 @@ use crate::case::{Case, Outcome, State, Stop};
 use crate::compare::instructions;
 use crate::layout::{WINDOWS, window_at};
 use frontend_x86::table::MNEMONICS;
-use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 use std::collections::BTreeMap;
 
 /// An explanation.
@@ -82,7 +82,8 @@ impl Reason {
                 "a far transfer to the 64-bit code segment (selector 0x33): #GP here, 64-bit code on the processor"
             }
             Self::SegmentEnd => {
-                "an image (FNSTENV, FNSAVE, FXSAVE …) that runs over the end of its segment: which of its parts faults first is open"
+                "an image (FNSTENV, FNSAVE, XSAVE …) that runs over the end of its segment: the processor checks it part by part, and \
+                 over offset 0xffffffff the manual leaves open whether it faults (SDM vol. 3A, 5.3)"
             }
             Self::UdLength => {
                 "UD0 and UD1 have a ModRM byte by the SDM, none by the APM: whether it is fetched differs"
@@ -100,7 +101,7 @@ impl Reason {
                 "RCPPS RCPSS RSQRTPS RSQRTSS: both results are within the manual's 1.5 * 2^-12 of the exact one"
             }
             Self::MxcsrMask => {
-                "FXSAVE and XSAVE tell which bits of MXCSR there are: AMD's bit 17 (misaligned operands) is not offered"
+                "AMD's bit 17 of MXCSR (misaligned operands) is not offered: FXSAVE and XSAVE tell so, and to set it is #GP"
             }
             Self::Components => {
                 "XSAVE and its relatives, reached by a jump into another instruction, with components in EDX:EAX that only the \
@@ -204,6 +205,24 @@ fn approximately(want: &Outcome, got: &Outcome) -> bool {
             .all(|(a, b)| (0..4).all(|n| same(*a, b, n) || near(element(*a, n), element(b, n))))
 }
 
+/// MXCSR.MM. APM vol. 1, 4.2.2.
+const MISALIGNED_MASK: u32 = 1 << 17;
+
+/// Whether the explicit memory operand runs over offset 0xffffffff.
+fn runs_over_end(i: &Instruction, s: &State) -> bool {
+    let value = |r: Register, _, _| {
+        let full = u64::from(s.gpr[r.full_register32().number() & 7]);
+        Some(match r.size() {
+            _ if r.is_segment_register() => 0,
+            2 => full & 0xffff,
+            _ => full,
+        })
+    };
+    let memory = i.op_kinds().position(|k| k == OpKind::Memory).map(|n| n as u32);
+    let from = memory.and_then(|n| i.virtual_address(n, 0, value));
+    from.is_some_and(|from| (from & 0xffff_ffff) + i.memory_size().size() as u64 > 1 << 32)
+}
+
 /// Whether two outcomes differ in nothing but bytes that are 2 on the processor, by being written or left so.
 fn mask_only(want: &Outcome, got: &Outcome) -> bool {
     let bytes = |o: &Outcome| -> BTreeMap<u32, u8> {
@@ -290,6 +309,12 @@ pub fn explain(case: &Case, want: &Outcome, got: &Outcome) -> Option<Reason> {
     if is_approximation(case) && approximately(want, got) {
         return Some(Reason::Approximation);
     }
+    let loads_mxcsr =
+        |i: &Instruction| matches!(i.mnemonic(), Mnemonic::Ldmxcsr | Mnemonic::Fxrstor | Mnemonic::Xrstor);
+    let refused = g == Some(13) && want.state.mxcsr & MISALIGNED_MASK != 0;
+    if refused && decode_at(case, got.state.selectors[1], got.state.eip).as_ref().is_some_and(loads_mxcsr) {
+        return Some(Reason::MxcsrMask);
+    }
     if instructions(case).any(|i| i.mnemonic() == Mnemonic::Fxsave || components(&i)) && mask_only(want, got)
     {
         return Some(Reason::MxcsrMask);
@@ -319,6 +344,15 @@ pub fn explain(case: &Case, want: &Outcome, got: &Outcome) -> Option<Reason> {
     }
     if g == Some(6) && !in_table(case, got.state.selectors[1], got.state.eip) {
         return Some(Reason::NotYet);
+    }
+    // The processor checks an image part by part. SDM vol. 3A, 5.3, leaves open what accesses over offset 0xffffffff do.
+    let over_end = |o: &Outcome| {
+        matches!(vector(o.stop), Some(12 | 13))
+            && decode_at(case, o.state.selectors[1], o.state.eip)
+                .is_some_and(|i| image(&i) && runs_over_end(&i, &o.state))
+    };
+    if over_end(want) || over_end(got) {
+        return Some(Reason::SegmentEnd);
     }
     if matches!((w, g), (Some(12..=14), Some(12..=14))) && same_place && at_fault.as_ref().is_some_and(image)
     {

@@ -107,9 +107,8 @@ impl<'a, M: GuestMemory + ?Sized> Run<'a, M> {
     }
 
     /// The linear address of an offset in a segment. SDM vol. 3A, 5.3.
-    fn linear(&self, s: Segment, offset: u32) -> Result<GuestAddr, Exception> {
+    fn linear(&self, s: Segment, offset: u32, written: bool) -> Result<GuestAddr, Exception> {
         let segment = &self.cpu.segments[s as usize];
-        let written = s == Segment::Es && matches!(self.s.op, StringOp::Movs | StringOp::Stos);
         if !segment.allows(offset, self.s.width.bytes(), written) {
             return Err(Exception::outside(s));
         }
@@ -117,11 +116,12 @@ impl<'a, M: GuestMemory + ?Sized> Run<'a, M> {
     }
 
     fn source(&self) -> Result<GuestAddr, Exception> {
-        self.linear(self.s.source, self.get(Gpr::Esi))
+        self.linear(self.s.source, self.get(Gpr::Esi), false)
     }
 
     fn destination(&self) -> Result<GuestAddr, Exception> {
-        self.linear(Segment::Es, self.get(Gpr::Edi))
+        let written = matches!(self.s.op, StringOp::Movs | StringOp::Stos);
+        self.linear(Segment::Es, self.get(Gpr::Edi), written)
     }
 
     /// #AC where AC is set and an element is not naturally aligned.
@@ -219,6 +219,12 @@ impl<'a, M: GuestMemory + ?Sized> Run<'a, M> {
         }
     }
 
+    /// Elements from an offset to the end of a segment of 4 GiB, the first of which does not run over it.
+    fn before_end(&self, offset: u32) -> u32 {
+        let w = self.s.width.bytes();
+        if self.backwards { offset / w + 1 } else { (u32::MAX - offset - (w - 1)) / w + 1 }
+    }
+
     /// Does a run of elements at once; the number of elements done, which may be 0.
     fn bulk(&mut self, patience: u32) -> u32 {
         let w = self.s.width.bytes();
@@ -230,6 +236,9 @@ impl<'a, M: GuestMemory + ?Sized> Run<'a, M> {
             return 0;
         }
         let (Ok(source), Ok(destination)) = (self.source(), self.destination()) else { return 0 };
+        // Where a segment has a base, its end lies within a page.
+        let ends = [self.get(Gpr::Esi), self.get(Gpr::Edi)].map(|offset| self.before_end(offset));
+        let wanted = wanted.min(ends[0]).min(ends[1]);
         let done = match self.s.op {
             StringOp::Movs => self.bulk_move(source, destination, wanted),
             StringOp::Stos => self.bulk_store(destination, wanted),

@@ -21,7 +21,7 @@ mod guest {
     use crate::sys::tables;
     use crate::syscall;
     use crate::task::process::process;
-    use crate::task::{clone, threads};
+    use crate::task::threads;
 
     /// What the first program is started from.
     static BOOT: Lock<Option<Boot>> = Lock::new(None);
@@ -115,10 +115,10 @@ mod guest {
     }
 
     extern "C" fn thread_start(start: usize, _param: usize) {
-        if start == timer::HELPER_START as usize {
+        if start == threads::start::HELPER as usize {
             timer::run_helper();
         }
-        if start == clone::THREAD_START as usize {
+        if start == threads::start::PROGRAM as usize {
             // SAFETY: raises the exception that `exception_dispatch` knows, and does not come back.
             unsafe { asm!("jmp enter_thread", options(noreturn)) }
         }

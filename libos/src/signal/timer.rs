@@ -131,13 +131,10 @@ fn start_helper() -> Result<(), Errno> {
     let mut event = Handle::NONE;
     pal().synchronization_event_create(0, (&mut event).into())?;
     WAKE.store(event.0, Relaxed);
-    threads::spawn_helper(HELPER_START)?;
+    threads::spawn_helper()?;
     HELPER_RUNS.store(true, Relaxed);
     Ok(())
 }
-
-/// What `LibOsThreadStart` is told to run.
-pub const HELPER_START: u32 = 1;
 
 /// The helper's work. Never returns.
 pub fn run_helper() -> ! {

@@ -93,9 +93,6 @@ pub fn clone(context: &mut ContextI386, thread: &mut Thread, request: &Request) 
     }
 }
 
-/// What `LibOsThreadStart` is told for a thread of a program.
-pub const THREAD_START: u32 = 2;
-
 /// Makes a thread of this process.
 fn new_thread(context: &ContextI386, thread: &Thread, request: &Request) -> SysResult {
     let has = |flag: u32| request.flags & flag != 0;
@@ -138,7 +135,7 @@ fn new_thread(context: &ContextI386, thread: &Thread, request: &Request) -> SysR
             _ = user::write_u32(request.child_tid, tid);
         }
         member.state.store(state::RUNNING, SeqCst);
-        threads::create(member, new, registers, THREAD_START)
+        threads::create(member, new, registers)
     };
     let result: Result<(), Errno> = ready();
     match result {

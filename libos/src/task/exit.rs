@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-use pal_abi::flags::clock;
+use pal_abi::flags::{NEVER, clock};
 use pal_abi::{ContextI386, Pal as _};
 
 use super::clone::release_parent;
@@ -13,7 +13,7 @@ use super::thread::Thread;
 use super::{robust, threads, vfork};
 use crate::arch::user;
 use crate::fs::shared;
-use crate::pal::{clock_ns, pal};
+use crate::pal::{clock_ns, pal, wait_any};
 use crate::signal::info::{SigInfo, code};
 use crate::signal::pending;
 use crate::signal::set::{COUNT, SIGCHLD};
@@ -63,9 +63,8 @@ impl Ending {
 /// Ends the calling thread; the process as well, if it is the last one. Comes back as [`end`] does, or with the thread on
 /// its way out (`Cell::leaves`).
 pub fn end_thread(context: &mut ContextI386, thread: &mut Thread, code: u32) {
-    let (me, cell) = (process(), threads::current());
-    let leads = !cell.member().is_thread();
-    if leads {
+    let me = process();
+    if !threads::current().member().is_thread() {
         me.exit_code.store(code & 0xff | 0x100, Relaxed);
     }
     if vfork::has_lender() || !threads::retire() {
@@ -74,24 +73,29 @@ pub fn end_thread(context: &mut ContextI386, thread: &mut Thread, code: u32) {
         end(context, thread, Ending::Exited(code));
         return;
     }
-    let_go(thread);
-    if !leads {
-        let _guard = family::lock();
-        pending::clear(cell.member().0);
-        cell.member().0.state.store(state::FREE, Release);
-    }
+    leave_process(thread);
 }
 
 /// Ends the calling thread because its process goes on without it.
 pub fn abandon(thread: &mut Thread) {
     threads::retire();
-    let cell = threads::current();
+    leave_process(thread);
+}
+
+/// What a thread leaves that is not the last one.
+fn leave_process(thread: &mut Thread) {
     let_go(thread);
-    if cell.member().is_thread() {
+    let member = threads::current().member();
+    if member.is_thread() {
         let _guard = family::lock();
-        pending::clear(cell.member().0);
-        cell.member().0.state.store(state::FREE, Release);
+        free(member);
     }
+}
+
+/// Takes a thread's entry out of the family, under its lock.
+fn free(thread: Seen) {
+    pending::clear(thread.0);
+    thread.0.state.store(state::FREE, Release);
 }
 
 /// Tells those who wait for a thread's end, or for what it holds.
@@ -112,7 +116,8 @@ pub fn end(context: &mut ContextI386, thread: &mut Thread, ending: Ending) {
     if process().ends.swap(true, AcqRel) {
         // Another thread ends the process: it takes this one with it.
         loop {
-            _ = crate::pal::wait_any(&[], pal_abi::flags::NEVER);
+            // Whatever ends the wait, there is nothing to go on to.
+            _ = wait_any(&[], NEVER);
         }
     }
     let_go(thread);
@@ -137,10 +142,7 @@ fn report(ending: Ending) {
     release_parent();
     let (parent, orphans) = {
         let _guard = family::lock();
-        for thread in family::all_threads().filter(|t| t.is_thread() && t.process() == me.pid()) {
-            pending::clear(thread.0);
-            thread.0.state.store(state::FREE, Release);
-        }
+        family::all_threads().filter(|t| t.is_thread() && t.process() == me.pid()).for_each(free);
         let orphans = orphan_children(me);
         let parent = family::find(me.parent()).filter(|parent| parent.state() != state::ZOMBIE);
         let keeps = parent.is_some_and(|p| p.flags() & flag::NO_ZOMBIES == 0 || me.exit_signal() != SIGCHLD);
@@ -212,8 +214,7 @@ pub fn note_death(pid: u32, host_code: i32) {
     let with_it = |p: &Seen| p.pid() == child.pid() || host != u32::MAX && p.0.family.load(Acquire) == host;
     for dead in family::all_threads().filter(ran).filter(with_it) {
         if dead.is_thread() {
-            pending::clear(dead.0);
-            dead.0.state.store(state::FREE, Release);
+            free(dead);
             continue;
         }
         orphans.extend(orphan_children(dead));

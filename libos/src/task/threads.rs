@@ -253,24 +253,27 @@ fn spawn(slot: usize, start: u32) -> Result<Handle, Errno> {
     Ok(thread)
 }
 
+/// What `LibOsThreadStart` is told to run.
+pub mod start {
+    /// The helper.
+    pub const HELPER: u32 = 1;
+    /// A thread of a program, from what `Cell::take_beginning` gives.
+    pub const PROGRAM: u32 = 2;
+}
+
 /// Starts the helper.
 ///
 /// # Errors
 /// `EAGAIN`.
-pub fn spawn_helper(start: u32) -> Result<(), Errno> {
-    spawn(HELPER, start).map(|_| ())
+pub fn spawn_helper() -> Result<(), Errno> {
+    spawn(HELPER, start::HELPER).map(|_| ())
 }
 
 /// Makes a thread of the caller's process, which is to begin with a context.
 ///
 /// # Errors
 /// `EAGAIN`.
-pub fn create(
-    member: &'static Member,
-    thread: Thread,
-    context: ContextI386,
-    start: u32,
-) -> Result<(), Errno> {
+pub fn create(member: &'static Member, thread: Thread, context: ContextI386) -> Result<(), Errno> {
     let slot = free_slot(member.pid.load(Relaxed))?;
     let cell = &CELLS[slot];
     cell.member.set(Some(member));
@@ -279,7 +282,7 @@ pub fn create(
     *cell.begin.lock() = Some(Box::new(context));
     // From here on signals reach it: they wait until it has begun.
     cell.process.set(current().process.get());
-    match spawn(slot, start) {
+    match spawn(slot, start::PROGRAM) {
         Ok(host) => {
             cell.set_host(host);
             Ok(())

@@ -1,22 +1,6 @@
 # Comparisons and what follows from them.
-# `i name, instruction`: a case of that one instruction, which then leaves for other code. `ii`: of two.
 
-.intel_syntax noprefix
-.macro i name, insn:vararg
-  .balign 16, 0xcc
-  .globl \name
-\name:
-  \insn
-  jmp elsewhere
-.endm
-.macro ii name, first, second
-  .balign 16, 0xcc
-  .globl \name
-\name:
-  \first
-  \second
-  jmp elsewhere
-.endm
+.include "cases.inc"
 
 ii cmp_jo, "cmp eax, ecx", "jo elsewhere"
 ii cmp_jno, "cmp eax, ecx", "jno elsewhere"

@@ -1,22 +1,6 @@
 # Integer arithmetic and logic, shifts, multiplication and division.
-# `i name, instruction`: a case of that one instruction, which then leaves for other code. `ii`: of two.
 
-.intel_syntax noprefix
-.macro i name, insn:vararg
-  .balign 16, 0xcc
-  .globl \name
-\name:
-  \insn
-  jmp elsewhere
-.endm
-.macro ii name, first, second
-  .balign 16, 0xcc
-  .globl \name
-\name:
-  \first
-  \second
-  jmp elsewhere
-.endm
+.include "cases.inc"
 
 i add_reg_reg, add eax, ecx
 i add_reg_imm, add eax, 12

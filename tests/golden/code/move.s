@@ -1,22 +1,6 @@
 # Moves, addresses, the stack, control.
-# `i name, instruction`: a case of that one instruction, which then leaves for other code. `ii`: of two.
 
-.intel_syntax noprefix
-.macro i name, insn:vararg
-  .balign 16, 0xcc
-  .globl \name
-\name:
-  \insn
-  jmp elsewhere
-.endm
-.macro ii name, first, second
-  .balign 16, 0xcc
-  .globl \name
-\name:
-  \first
-  \second
-  jmp elsewhere
-.endm
+.include "cases.inc"
 
 i mov_reg_reg, mov eax, ecx
 i mov_reg_imm, mov eax, 0x12345678

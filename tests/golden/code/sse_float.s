@@ -1,22 +1,6 @@
 # SSE and SSE2: floats.
-# `i name, instruction`: a case of that one instruction, which then leaves for other code. `ii`: of two.
 
-.intel_syntax noprefix
-.macro i name, insn:vararg
-  .balign 16, 0xcc
-  .globl \name
-\name:
-  \insn
-  jmp elsewhere
-.endm
-.macro ii name, first, second
-  .balign 16, 0xcc
-  .globl \name
-\name:
-  \first
-  \second
-  jmp elsewhere
-.endm
+.include "cases.inc"
 
 i movss_load, movss xmm0, [ebx]
 i movsd_load, movsd xmm0, [ebx]

@@ -1,22 +1,6 @@
 # String instructions, locked instructions.
-# `i name, instruction`: a case of that one instruction, which then leaves for other code. `ii`: of two.
 
-.intel_syntax noprefix
-.macro i name, insn:vararg
-  .balign 16, 0xcc
-  .globl \name
-\name:
-  \insn
-  jmp elsewhere
-.endm
-.macro ii name, first, second
-  .balign 16, 0xcc
-  .globl \name
-\name:
-  \first
-  \second
-  jmp elsewhere
-.endm
+.include "cases.inc"
 
 i movsb, movsb
 i movsd, movsd

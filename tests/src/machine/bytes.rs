@@ -1,9 +1,22 @@
 //! The part of [`frontend_x86::memory::GuestMemory`] that follows from access to single bytes.
 
-/// Implements `GuestMemory` for a type with `fn byte(&self, u32, Access) -> Result<&AtomicU8, Fault>` and the
-/// array-wise `load` and `store`; the rest is given.
+/// Implements `GuestMemory` for a type with `fn byte(&self, u32, Access) -> Result<&AtomicU8, Fault>`; the rest is given.
 macro_rules! guest_memory {
     ($name:ty; $($rest:item)*) => {
+        impl $name {
+            fn load<const N: usize>(&self, at: GuestAddr) -> Result<[u8; N], Fault> {
+                let mut out = [0; N];
+                let (_, fault) = self.read_bytes(at, &mut out);
+                fault.map_or(Ok(out), Err)
+            }
+
+            fn store<const N: usize>(&self, at: GuestAddr, bytes: [u8; N]) -> Result<(), Fault> {
+                self.probe_write(at, bytes.len() as u32)?;
+                self.write_bytes(at, &bytes);
+                Ok(())
+            }
+        }
+
         impl GuestMemory for $name {
             fn load8(&self, at: GuestAddr) -> Result<u8, Fault> {
                 self.load(at).map(u8::from_le_bytes)

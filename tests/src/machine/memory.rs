@@ -45,18 +45,6 @@ impl Ram {
         Ok(&self.bytes[w][(at - WINDOWS[w].base) as usize])
     }
 
-    fn load<const N: usize>(&self, at: GuestAddr) -> Result<[u8; N], Fault> {
-        let mut out = [0; N];
-        let (_, fault) = self.read_bytes(at, &mut out);
-        fault.map_or(Ok(out), Err)
-    }
-
-    fn store<const N: usize>(&self, at: GuestAddr, bytes: [u8; N]) -> Result<(), Fault> {
-        self.probe_write(at, bytes.len() as u32)?;
-        self.write_bytes(at, &bytes);
-        Ok(())
-    }
-
     fn set(&self, at: u32, bytes: &[u8]) {
         for (i, b) in (0..).zip(bytes) {
             if let Ok(cell) = self.byte(at.wrapping_add(i), Access::Read) {

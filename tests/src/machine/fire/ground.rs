@@ -145,18 +145,6 @@ impl Ground {
         }
     }
 
-    fn load<const N: usize>(&self, at: GuestAddr) -> Result<[u8; N], Fault> {
-        let mut out = [0; N];
-        let (_, fault) = self.read_bytes(at, &mut out);
-        fault.map_or(Ok(out), Err)
-    }
-
-    fn store<const N: usize>(&self, at: GuestAddr, bytes: [u8; N]) -> Result<(), Fault> {
-        self.probe_write(at, bytes.len() as u32)?;
-        self.write_bytes(at, &bytes);
-        Ok(())
-    }
-
     pub(super) fn writable(&self) -> Vec<Patch> {
         self.window.writable()
     }
