@@ -65,6 +65,15 @@ pub(crate) enum Trace {
     Exceptions,
 }
 
+/// What of the network a program sees.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Network {
+    /// Nothing: sockets of the Internet families are refused (EACCES)
+    None,
+    /// The host's: its addresses, ports and routes
+    Host,
+}
+
 /// Arguments of `trunnion run`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -87,6 +96,9 @@ pub(crate) struct Run {
     /// The program's current folder (a guest path)
     #[arg(long, value_name = "DIR")]
     pub(crate) cwd: Option<PathBuf>,
+    /// The network the program sees. UNIX sockets work in any case, within the command
+    #[arg(long, value_enum, value_name = "NETWORK", default_value = "none")]
+    pub(crate) net: Network,
     /// How guest code is run
     #[arg(long, value_enum, value_name = "ENGINE", default_value = "auto")]
     pub(crate) engine: EngineChoice,

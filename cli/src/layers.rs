@@ -1,6 +1,6 @@
 //! Puts the layers together: native PAL, emulating extension with its engine, library OS.
 
-use crate::arguments::{EngineChoice, Processor, Run, Trace};
+use crate::arguments::{EngineChoice, Network, Processor, Run, Trace};
 use crate::view::View;
 use anyhow::{Context, Result, bail};
 use frontend_x86::cpuid::Profile;
@@ -71,8 +71,16 @@ pub(crate) fn run(run: &Run, image: &'static [u8]) -> Result<u8> {
         ("program".to_owned(), view.program.into_os_string().into_vec()),
         ("trace".to_owned(), trace.join(",").into_bytes()),
     ];
-    let config =
-        Config { args, env: view.env, maps: view.maps, blobs, image, isa: HOST_ISA, ..Config::default() };
+    let config = Config {
+        args,
+        env: view.env,
+        maps: view.maps,
+        network: run.net == Network::Host,
+        blobs,
+        image,
+        isa: HOST_ISA,
+        ..Config::default()
+    };
     let status = native_pal_aarch64::start(config, extension);
     Ok(u8::try_from(status & 0xff).unwrap_or(u8::MAX))
 }

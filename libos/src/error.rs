@@ -31,9 +31,10 @@ errnos! {
     ENODEV = 19; ENOTDIR = 20; EISDIR = 21; EINVAL = 22; ENFILE = 23; EMFILE = 24; ENOTTY = 25; ETXTBSY = 26;
     EFBIG = 27; ENOSPC = 28; ESPIPE = 29; EROFS = 30; EMLINK = 31; EPIPE = 32; EDOM = 33; ERANGE = 34;
     EDEADLK = 35; ENAMETOOLONG = 36; ENOSYS = 38; ENOTEMPTY = 39; ELOOP = 40; ENODATA = 61; EOVERFLOW = 75;
-    ELIBBAD = 80; ENOTSOCK = 88; EMSGSIZE = 90; EOPNOTSUPP = 95; EPROTONOSUPPORT = 93; EAFNOSUPPORT = 97; ECONNRESET = 104;
-    ENOTCONN = 107; ETIMEDOUT = 110; ECONNREFUSED = 111; EHOSTUNREACH = 113; EINPROGRESS = 115; EDQUOT = 122;
-    ECANCELED = 125;
+    ELIBBAD = 80; ENOTSOCK = 88; EDESTADDRREQ = 89; EMSGSIZE = 90; EPROTOTYPE = 91; ENOPROTOOPT = 92; EPROTONOSUPPORT = 93;
+    ESOCKTNOSUPPORT = 94; EOPNOTSUPP = 95; EAFNOSUPPORT = 97; EADDRINUSE = 98; EADDRNOTAVAIL = 99; ENETUNREACH = 101;
+    ECONNABORTED = 103; ECONNRESET = 104; ENOBUFS = 105; EISCONN = 106; ENOTCONN = 107; ETOOMANYREFS = 109; ETIMEDOUT = 110; ECONNREFUSED = 111;
+    EHOSTUNREACH = 113; EALREADY = 114; EINPROGRESS = 115; EDQUOT = 122; ECANCELED = 125;
     // Never seen by a program: what becomes of the call depends on the signal that interrupted it.
     ERESTARTSYS = 512; ERESTARTNOINTR = 513; ERESTARTNOHAND = 514; ERESTART_RESTARTBLOCK = 516;
 }
@@ -84,6 +85,13 @@ impl From<PalError> for Errno {
             PalError::NotPermitted => Self::EPERM,
             PalError::NoDevice => Self::ENXIO,
             PalError::Deadlock => Self::EDEADLK,
+            PalError::AddressUnavailable => Self::EADDRNOTAVAIL,
+            PalError::NetUnreachable => Self::ENETUNREACH,
+            PalError::Connected => Self::EISCONN,
+            PalError::NoFamily => Self::EAFNOSUPPORT,
+            PalError::NoProtocol => Self::EPROTONOSUPPORT,
+            PalError::NoOption => Self::ENOPROTOOPT,
+            PalError::NoDestination => Self::EDESTADDRREQ,
         }
     }
 }

@@ -7,7 +7,7 @@ use pal_abi::arg::{InBytes, Out, OutBytes};
 use pal_abi::flags::{clock, query};
 use pal_abi::{Attr, Handle, Layout as _, Pal as _, PalError, Status};
 
-pub use crate::sys::tables::{cloning, family, nodes, pal, passing, words};
+pub use crate::sys::tables::{cloning, family, nodes, pal, passing, sockets, words};
 
 /// A handle that is ours to close.
 #[derive(Debug, PartialEq, Eq)]

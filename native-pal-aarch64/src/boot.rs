@@ -9,7 +9,7 @@ use pal_abi::flags::{startup, stream as bits};
 use pal_abi::layout::STARTUP_MAGIC;
 use pal_abi::{
     CloningTable, ConfigEntry, FamilyTable, Handle, HandlePassingTable, Layout, LibOsInitialize, NodesTable,
-    PalError, PalTable, Startup, UpcallTable, WordWaitTable,
+    PalError, PalTable, SocketsTable, Startup, UpcallTable, WordWaitTable,
 };
 use rustix::io::Errno;
 
@@ -44,7 +44,7 @@ pub struct Config {
     pub maps: Vec<Mapping>,
     /// Host paths that no mapping may reach, such as the translation cache.
     pub hidden: Vec<PathBuf>,
-    /// Whether `tcp:` and `udp:` are allowed.
+    /// Whether the host's network is there.
     pub network: bool,
     /// Named blobs for the layers above, found as configuration entries.
     pub blobs: Vec<(String, Vec<u8>)>,
@@ -78,6 +78,7 @@ static HANDLE_PASSING: HandlePassingTable = HandlePassingTable::of::<NativePal>(
 static CLONING: CloningTable = CloningTable::of::<NativePal>();
 static NODES: NodesTable = NodesTable::of::<NativePal>();
 static FAMILY: FamilyTable = FamilyTable::of::<NativePal>();
+static SOCKETS: SocketsTable = SocketsTable::of::<NativePal>();
 
 /// Runs a picoprocess with `entry` as its first layer, and its whole family. Returns the exit status of the command:
 /// the root's exit code, 128+n where signal n ended it.
@@ -292,6 +293,7 @@ fn entries(config: &'static Config, spawn: Vec<u8>) -> &'static [ConfigEntry] {
         group(CloningTable::NAME, CloningTable::HEADER.version, address(&CLONING), size_of_val(&CLONING)),
         group(NodesTable::NAME, NodesTable::HEADER.version, address(&NODES), size_of_val(&NODES)),
         group(FamilyTable::NAME, FamilyTable::HEADER.version, address(&FAMILY), size_of_val(&FAMILY)),
+        group(SocketsTable::NAME, SocketsTable::HEADER.version, address(&SOCKETS), size_of_val(&SOCKETS)),
     ];
     for (name, bytes) in &config.blobs {
         entries.push(group(name, 1, address(bytes.as_slice()), bytes.len()));

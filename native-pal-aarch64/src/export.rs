@@ -39,6 +39,9 @@ pub(crate) const TCP_SERVER: u32 = 12;
 /// `udp:`.
 pub(crate) const UDP: u32 = 13;
 
+/// A socket of the group `Sockets`.
+pub(crate) const SOCKET: u32 = 14;
+
 /// Descriptors of an export, at most.
 pub(crate) const FDS_MAX: usize = 2;
 

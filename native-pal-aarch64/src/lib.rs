@@ -31,6 +31,7 @@ pub mod pal;
 mod policy;
 mod process;
 mod quiesce;
+mod sockets;
 mod stream;
 mod supervisor;
 #[expect(unsafe_code, reason = "the host's calls, made safe")]

@@ -3,11 +3,13 @@
 use pal_abi::arg::{In, InBytes, InOut, Out, OutBytes};
 use pal_abi::{
     Attr, Cloning, Family, FsInfo, Handle, HandlePassing, IoResult, LockRange, Nodes, Pal, PalError,
-    PalResult, ProcessParams, Singleton, ThreadParams, WordWait,
+    PalResult, ProcessParams, Singleton, SocketMessage, Sockets, ThreadParams, WordWait,
 };
 
 use crate::wait::Inside;
-use crate::{completion, event, family, memory, misc, nodes, objects, process, stream, thread, word};
+use crate::{
+    completion, event, family, memory, misc, nodes, objects, process, sockets, stream, thread, word,
+};
 
 /// Makes call `number` of the table: inside the PAL, and with an answer of its closed list.
 fn inside(number: u32, call: impl FnOnce() -> PalResult) -> PalResult {
@@ -452,5 +454,85 @@ impl Family for NativePal {
     fn family_stop(&self, signal: u32) -> PalResult {
         let _inside = Inside::enter();
         family::stop(signal.cast_signed())
+    }
+}
+
+impl Sockets for NativePal {
+    fn socket_open(&self, family: u32, kind: u32, protocol: u32, socket: Out<'_, Handle>) -> PalResult {
+        inside(87, || sockets::open(family, kind, protocol, socket))
+    }
+
+    fn socket_pair(&self, kind: u32, one: Out<'_, Handle>, other: Out<'_, Handle>) -> PalResult {
+        inside(88, || sockets::pair(kind, one, other))
+    }
+
+    fn socket_bind(&self, socket: Handle, address: InBytes<'_>, len: usize) -> PalResult {
+        inside(89, || sockets::bind(socket, address, len))
+    }
+
+    fn socket_listen(&self, socket: Handle, backlog: u32) -> PalResult {
+        inside(90, || sockets::listen(socket, backlog))
+    }
+
+    fn socket_connect(&self, socket: Handle, address: InBytes<'_>, len: usize, deadline: u64) -> PalResult {
+        inside(91, || sockets::connect(socket, address, len, deadline))
+    }
+
+    fn socket_get_name(
+        &self,
+        socket: Handle,
+        which: u32,
+        address: OutBytes<'_>,
+        cap: usize,
+        len: Out<'_, u32>,
+    ) -> PalResult {
+        inside(92, || sockets::get_name(socket, which, address, cap, len))
+    }
+
+    fn socket_send(
+        &self,
+        socket: Handle,
+        buf: InBytes<'_>,
+        len: usize,
+        control: InBytes<'_>,
+        control_len: usize,
+        message: InOut<'_, SocketMessage>,
+    ) -> PalResult {
+        inside(93, || sockets::send(socket, buf, len, control, control_len, message))
+    }
+
+    fn socket_receive(
+        &self,
+        socket: Handle,
+        buf: OutBytes<'_>,
+        len: usize,
+        control: OutBytes<'_>,
+        cap: usize,
+        message: InOut<'_, SocketMessage>,
+    ) -> PalResult {
+        inside(94, || sockets::receive(socket, buf, len, control, cap, message))
+    }
+
+    fn socket_get_option(
+        &self,
+        socket: Handle,
+        level: u32,
+        name: u32,
+        value: OutBytes<'_>,
+        cap: usize,
+        len: Out<'_, u32>,
+    ) -> PalResult {
+        inside(95, || sockets::get_option(socket, level, name, value, cap, len))
+    }
+
+    fn socket_set_option(
+        &self,
+        socket: Handle,
+        level: u32,
+        name: u32,
+        value: InBytes<'_>,
+        len: usize,
+    ) -> PalResult {
+        inside(96, || sockets::set_option(socket, level, name, value, len))
     }
 }

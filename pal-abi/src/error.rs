@@ -126,6 +126,20 @@ codes! {
         NoDevice = -38 "NO_DEVICE";
         /// Waiting for the lock would never end.
         Deadlock = -39 "DEADLOCK";
+        /// The address is none of this host's.
+        AddressUnavailable = -40 "ADDRESS_UNAVAILABLE";
+        /// There is no way to the peer's network.
+        NetUnreachable = -41 "NET_UNREACHABLE";
+        /// The socket has a peer already.
+        Connected = -42 "CONNECTED";
+        /// No such family of addresses.
+        NoFamily = -43 "NO_FAMILY";
+        /// No such protocol, or not the peer's.
+        NoProtocol = -44 "NO_PROTOCOL";
+        /// No such option.
+        NoOption = -45 "NO_OPTION";
+        /// A message without an address, from a socket without a peer.
+        NoDestination = -46 "NO_DESTINATION";
     }
 }
 

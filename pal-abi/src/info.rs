@@ -4,7 +4,8 @@ use crate::PalError;
 use crate::handle::Handle;
 use crate::kind::{I32, In, InBytes, InOut, KindInfo, Len, Out, OutBytes, U32, U64, Uptr, Wire};
 use crate::layout::{
-    Attr, ContextHeader, Exception, FsInfo, IoResult, LockRange, ProcessParams, Startup, ThreadParams,
+    Attr, ContextHeader, Exception, FsInfo, IoResult, LockRange, ProcessParams, SocketMessage, Startup,
+    ThreadParams,
 };
 
 /// A parameter of a call.

@@ -32,12 +32,13 @@ pub use handle::Handle;
 pub use info::{CALLS, CallInfo, GROUPS, UPCALLS};
 pub use layout::{
     AddressRange, Attr, ClockPage, ConfigEntry, ContextAarch64, ContextHeader, ContextI386, ContextX86_64,
-    DirRecord, Exception, FsInfo, IoResult, Layout, LockRange, ProcessParams, ReadyRecord, SockAddr, Startup,
-    ThreadParams, TimeStamp, UpcallTable, WaitRecord, WatchRecord,
+    ControlRecord, DirRecord, Exception, FsInfo, IoResult, Layout, LockRange, PassedHandle, PeerId,
+    ProcessParams, ReadyRecord, SockAddr, SocketMessage, Startup, ThreadParams, TimeStamp, UnixName,
+    UpcallTable, WaitRecord, WatchRecord,
 };
 pub use markdown::pal_abi_markdown;
 pub use table::{
     Cloning, CloningTable, Family, FamilyTable, HandlePassing, HandlePassingTable, LibOsExceptionDispatch,
-    LibOsInitialize, LibOsThreadStart, Nodes, NodesTable, Pal, PalTable, Singleton, TableHeader, Unsupported,
-    WordWait, WordWaitTable,
+    LibOsInitialize, LibOsThreadStart, Nodes, NodesTable, Pal, PalTable, Singleton, Sockets, SocketsTable,
+    TableHeader, Unsupported, WordWait, WordWaitTable,
 };

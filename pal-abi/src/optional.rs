@@ -130,4 +130,62 @@ macro_rules! for_each_optional_call { ($mac:path) => { $mac! {
         86 FamilyStop => family_stop(signal: U32)
             fails();
     }
+
+    /// Sockets as Linux has them, addresses and options in Linux's form. A socket is a stream: it is read, written,
+    /// waited for and shut down (`StreamDelete`) as one, and a listening one is accepted from with
+    /// `StreamWaitForClient`.
+    group Sockets SocketsTable ("sockets", 1) {
+        /// Makes a socket (`flags::family`, `flags::socket_kind`). `Denied` where the network is not allowed.
+        87 SocketOpen => socket_open(family: U32, kind: U32, protocol: U32, socket: Out<Handle>)
+            fails(Denied, NotPermitted, NoFamily, NoProtocol, TooMany);
+
+        /// Makes two connected UNIX sockets.
+        88 SocketPair => socket_pair(kind: U32, one: Out<Handle>, other: Out<Handle>)
+            fails(NoProtocol, TooMany);
+
+        /// Gives a socket its own address.
+        89 SocketBind => socket_bind(socket: Handle, address: InBytes, address_len: Len)
+            fails(Denied, NotPermitted, Conflict, AddressUnavailable, NoFamily, NotSupported);
+
+        /// Lets clients connect; `backlog` may wait to be accepted.
+        90 SocketListen => socket_listen(socket: Handle, backlog: U32)
+            fails(Conflict, NoDestination, NotSupported);
+
+        /// Connects to an address, or (family 0) ends what a datagram socket had. `Pending` where a non-blocking socket
+        /// goes on by itself, or at the deadline; `Busy` where it does so already. Interruptible; made again, it goes on.
+        91 SocketConnect => socket_connect(socket: Handle, address: InBytes, address_len: Len, deadline: U64)
+            fails(Denied, NotPermitted, Conflict, AddressUnavailable, Refused, Unreachable, NetUnreachable, TimedOut, Reset,
+                  Connected, Busy, WouldBlock, NoFamily, NoProtocol, NotConnected, NotSupported, Interrupted);
+
+        /// Tells an address (`flags::socket_name`).
+        92 SocketGetName => socket_get_name(socket: Handle, which: U32, address: OutBytes, cap: Len, len: Out<U32>)
+            fails(NotConnected, BufferTooSmall);
+
+        /// Sends bytes, with an address and control records where given. Interruptible.
+        ///
+        /// A blocking stream socket sends all; an interruption after a part tells that part.
+        93 SocketSend => socket_send(socket: Handle, buf: InBytes, len: Len, control: InBytes, control_len: Len,
+                                     message: InOut<SocketMessage>)
+            fails(Denied, NotPermitted, Broken, Refused, Reset, Unreachable, NetUnreachable, AddressUnavailable, TimedOut,
+                  NotConnected, Connected, NoDestination, NoFamily, NoProtocol, NotSupported, TooBig, TooMany, WouldBlock,
+                  Interrupted);
+
+        /// Receives bytes, with where they come from and control records. Interruptible.
+        ///
+        /// Handles that find no room in `control`, or none in the table, are dropped: CONTROL_CUT.
+        94 SocketReceive => socket_receive(socket: Handle, buf: OutBytes, len: Len, control: OutBytes, control_cap: Len,
+                                           message: InOut<SocketMessage>)
+            fails(Refused, Reset, Unreachable, NetUnreachable, TimedOut, NotConnected, NotSupported, TooBig, WouldBlock,
+                  Interrupted);
+
+        /// Tells an option, by Linux's level and name, in its 64-bit form; the peer's credentials as a `PeerId`.
+        95 SocketGetOption => socket_get_option(socket: Handle, level: U32, name: U32, value: OutBytes, cap: Len,
+                                                len: Out<U32>)
+            fails(NoOption, NotConnected, NotSupported);
+
+        /// Sets an option.
+        96 SocketSetOption => socket_set_option(socket: Handle, level: U32, name: U32, value: InBytes, len: Len)
+            fails(NoOption, NotPermitted, Conflict, AddressUnavailable, NoDevice, NotFound, Connected, Busy, NotConnected,
+                  TooMany, Overflow, NotSupported);
+    }
 } } }

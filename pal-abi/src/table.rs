@@ -12,7 +12,8 @@ use crate::error::{PalResult, decode, encode};
 use crate::handle::Handle;
 use crate::kind::{I32, In, InBytes, InOut, Len, Out, OutBytes, U32, U64, Uptr, Wire};
 use crate::layout::{
-    Attr, ContextHeader, Exception, FsInfo, IoResult, LockRange, ProcessParams, Startup, ThreadParams,
+    Attr, ContextHeader, Exception, FsInfo, IoResult, LockRange, ProcessParams, SocketMessage, Startup,
+    ThreadParams,
 };
 
 /// The first word of a table: the bytes `DKT1`.

@@ -130,7 +130,7 @@ macro_rules! layout_datum {
         const _: () = assert!(size_of::<pal_abi::$ty>() <= LARGEST);
     )* };
 }
-layout_datum! { Attr FsInfo IoResult LockRange ProcessParams ThreadParams }
+layout_datum! { Attr FsInfo IoResult LockRange ProcessParams SocketMessage ThreadParams }
 
 /// Bytes of the largest datum.
 const LARGEST: usize = 272;

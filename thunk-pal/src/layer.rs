@@ -6,7 +6,8 @@ use frontend_x86::descriptor::Ldt;
 use frontend_x86::engine::Engine;
 use pal_abi::Pal;
 use pal_abi::{
-    CloningTable, Exception, FamilyTable, Handle, HandlePassingTable, NodesTable, PalTable, WordWaitTable,
+    CloningTable, Exception, FamilyTable, Handle, HandlePassingTable, NodesTable, PalTable, SocketsTable,
+    WordWaitTable,
 };
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -19,6 +20,7 @@ pub(crate) struct Groups {
     pub(crate) cloning: Option<&'static CloningTable>,
     pub(crate) nodes: Option<&'static NodesTable>,
     pub(crate) family: Option<&'static FamilyTable>,
+    pub(crate) sockets: Option<&'static SocketsTable>,
 }
 
 /// What the command asks of this layer.

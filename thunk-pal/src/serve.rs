@@ -14,7 +14,7 @@ use pal_abi::info::call;
 use pal_abi::kind::{Handle, I32, In, InBytes, InOut, Len, Out, OutBytes, U32, U64, Uptr, Wire};
 use pal_abi::{
     Attr, CallInfo, Cloning, Family, FsInfo, HandlePassing, IoResult, LockRange, Nodes, Pal, PalError,
-    PalResult, ProcessParams, ThreadParams, WordWait, encode,
+    PalResult, ProcessParams, SocketMessage, Sockets, ThreadParams, WordWait, encode,
 };
 use std::sync::atomic::Ordering;
 
@@ -162,6 +162,7 @@ groups! {
     CloningTable => cloning;
     NodesTable => nodes;
     FamilyTable => family;
+    SocketsTable => sockets;
 }
 
 /// Makes a call as its row says. A buffer whose pages another thread began to execute meanwhile is not writable for the

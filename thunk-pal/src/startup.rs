@@ -90,6 +90,7 @@ fn groups(startup: &Startup) -> Groups {
             cloning: CloningTable;
             nodes: NodesTable;
             family: FamilyTable;
+            sockets: SocketsTable;
         }
     }
     groups

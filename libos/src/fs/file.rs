@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use pal_abi::arg::InBytes;
 use pal_abi::flags::{attr, node, open as options, stream};
 use pal_abi::{Attr, Handle, Layout as _, PalError};
 
@@ -12,6 +13,8 @@ use super::shared::Slot;
 use super::stat::Stat;
 use crate::arch::user;
 use crate::error::{Errno, SysResult};
+use crate::net::message::Ancillary;
+use crate::net::{Direction, Socket};
 use crate::pal::{self, Owned};
 use crate::sys::lock::Lock;
 
@@ -91,7 +94,7 @@ impl HostFile {
     }
 
     /// Brings the stream's blocking into line with the status flags.
-    fn apply_blocking(&self, flags: u32) {
+    pub fn apply_blocking(&self, flags: u32) {
         let wanted = flags & o::NONBLOCK != 0;
         if !self.seekable && self.nonblocking.swap(wanted, Relaxed) != wanted {
             let mut change = Attr::ZERO;
@@ -121,8 +124,8 @@ pub enum Object {
     Text(Vec<u8>),
     /// A device of our own.
     Device(Device),
-    /// A socket that has no peer yet.
-    Socket(crate::net::Socket),
+    /// A socket.
+    Socket(Socket),
     /// A node opened for its name only, and what it was.
     Path(Stat),
 }
@@ -148,23 +151,39 @@ impl OpenFile {
     /// # Errors
     /// `ENFILE`.
     pub fn new(object: Object, flags: u32, path: Vec<u8>) -> Result<Self, Errno> {
+        let kept = flags & !(o::CREAT | o::EXCL | o::NOCTTY | o::TRUNC | o::CLOEXEC);
+        Ok(Self::shared(object, Slot::new(kept)?, path))
+    }
+
+    /// An open file whose offset and flags are in use elsewhere.
+    #[must_use]
+    pub fn shared(object: Object, slot: Slot, path: Vec<u8>) -> Self {
+        let flags = slot.flags();
         let access = flags & o::ACCMODE;
         let path_only = flags & o::PATH != 0;
-        let kept = flags & !(o::CREAT | o::EXCL | o::NOCTTY | o::TRUNC | o::CLOEXEC);
-        Ok(Self {
+        Self {
             object,
-            slot: Slot::new(kept)?,
+            slot,
             readable: !path_only && (access == 0 || access == o::RDWR),
             writable: !path_only && (access == o::WRONLY || access == o::RDWR),
             path,
-        })
+        }
     }
 
     /// The stream below, of files that are one.
     #[must_use]
     pub const fn host(&self) -> Option<&HostFile> {
         match &self.object {
-            Object::Host(host) => Some(host),
+            Object::Host(host) | Object::Socket(Socket { host, .. }) => Some(host),
+            _ => None,
+        }
+    }
+
+    /// The socket, of files that are one.
+    #[must_use]
+    pub const fn socket(&self) -> Option<&Socket> {
+        match &self.object {
+            Object::Socket(socket) => Some(socket),
             _ => None,
         }
     }
@@ -215,8 +234,12 @@ impl OpenFile {
                 Ok(u32::try_from(piece.len()).unwrap_or(0))
             }),
             Object::Device(device) => device.read(buf, len),
-            // As AF_UNIX answers, which all are that have no peer.
-            Object::Socket(_) => Err(Errno::EINVAL),
+            Object::Socket(_) if at.is_some() => Err(Errno::ESPIPE),
+            Object::Socket(socket) => {
+                let deadline = socket.deadline(Direction::Receive);
+                let to = (user::out_bytes(buf, len)?, len);
+                Ok(socket.receive(self.slot.flags(), to, 0, deadline, false)?.done)
+            }
             Object::Path(_) => Err(Errno::EBADF),
         }
     }
@@ -257,7 +280,8 @@ impl OpenFile {
                 Ok(pal::write(host.handle.get(), 0, user::in_bytes(buf, len)?, len)?)
             }
             Object::Device(device) => device.write(buf, len),
-            Object::Socket(_) => Err(Errno::ENOTCONN),
+            Object::Socket(_) if at.is_some() => Err(Errno::ESPIPE),
+            Object::Socket(socket) => self.send(socket, user::in_bytes(buf, len)?, len),
             Object::Directory(_) | Object::Text(_) | Object::Path(_) => Err(Errno::EBADF),
         }
     }
@@ -287,9 +311,17 @@ impl OpenFile {
     /// As read(2).
     pub fn read_bytes(&self, to: &mut [u8]) -> SysResult {
         let len = u32::try_from(to.len()).map_err(|_| Errno::EINVAL)?;
-        let host = self.host().ok_or(Errno::EINVAL)?;
-        host.apply_blocking(self.slot.flags());
-        Ok(pal::read(host.handle.get(), 0, to.into(), len)?)
+        match &self.object {
+            Object::Host(host) => {
+                host.apply_blocking(self.slot.flags());
+                Ok(pal::read(host.handle.get(), 0, to.into(), len)?)
+            }
+            Object::Socket(socket) => {
+                let deadline = socket.deadline(Direction::Receive);
+                Ok(socket.receive(self.slot.flags(), (to.into(), len), 0, deadline, false)?.done)
+            }
+            _ => Err(Errno::EINVAL),
+        }
     }
 
     /// Writes memory of our own at the file's offset, which moves.
@@ -316,8 +348,14 @@ impl OpenFile {
                 Ok(pal::write(host.handle.get(), 0, from.into(), len)?)
             }
             Object::Device(device) => device.write(0, len),
+            Object::Socket(socket) => self.send(socket, from.into(), len),
             _ => Err(Errno::EINVAL),
         }
+    }
+
+    fn send(&self, socket: &Socket, from: InBytes<'_>, len: u32) -> SysResult {
+        let deadline = socket.deadline(Direction::Send);
+        socket.send(self.slot.flags(), (from, len), 0, &[], &mut Ancillary::default(), deadline)
     }
 
     /// What `stat` tells.
@@ -330,7 +368,7 @@ impl OpenFile {
             Object::Directory(directory) => directory.stat(),
             Object::Text(_) => Ok(super::pseudo::text_stat(&self.path)),
             Object::Device(device) => Ok(device.stat()),
-            Object::Socket(socket) => Ok(socket.stat(self.slot.number())),
+            Object::Socket(socket) => socket.stat(),
             Object::Path(stat) => Ok(*stat),
         }
     }
@@ -341,7 +379,7 @@ impl OpenFile {
     /// `EROFS` for what the library OS makes up, `EBADF` for a path.
     pub fn handle(&self) -> Result<Handle, Errno> {
         match &self.object {
-            Object::Host(host) => Ok(host.handle.get()),
+            Object::Host(host) | Object::Socket(Socket { host, .. }) => Ok(host.handle.get()),
             Object::Directory(Directory { handle: Some(handle), .. }) => Ok(handle.get()),
             Object::Path(_) => Err(Errno::EBADF),
             _ => Err(Errno::EPERM),

@@ -9,6 +9,7 @@ pub mod dirent;
 pub mod file;
 pub mod host;
 pub mod lookup;
+pub mod node;
 pub mod open;
 pub mod path;
 pub mod pipe;

@@ -1,4 +1,4 @@
-//! Pipes and connected pairs: two streams of the layer below.
+//! Pipes: two streams of the layer below.
 
 use alloc::format;
 use alloc::sync::Arc;
@@ -31,14 +31,4 @@ pub fn pipe(flags: u32) -> Result<(Arc<OpenFile>, Arc<OpenFile>), Errno> {
     let reader = pal::open(b"pipe:", access::READ, 0)?;
     let writer = peer(&reader)?;
     Ok((file(reader, flags, "pipe")?, file(writer, flags | o::WRONLY, "pipe")?))
-}
-
-/// Two ends that are connected in both directions.
-///
-/// # Errors
-/// `EMFILE`, `ENFILE`.
-pub fn pair(flags: u32) -> Result<(Arc<OpenFile>, Arc<OpenFile>), Errno> {
-    let one = pal::open(b"pipe:", access::READ | access::WRITE, 0)?;
-    let two = peer(&one)?;
-    Ok((file(one, flags | o::RDWR, "socket")?, file(two, flags | o::RDWR, "socket")?))
 }

@@ -43,7 +43,7 @@ impl OpenFile {
         let always = bit::IN | bit::OUT | bit::RDNORM | bit::WRNORM;
         let host = match &self.object {
             Object::Host(host) if !host.seekable => host,
-            Object::Socket(_) => return events & (bit::OUT | bit::WRNORM) | bit::HUP,
+            Object::Socket(socket) => &socket.host,
             _ => return events & always,
         };
         let pipe_writer = host.kind == node::FIFO && !self.readable;

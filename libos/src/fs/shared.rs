@@ -1,15 +1,17 @@
 //! The part of an open file that survives a fork in common: offset and status flags, in family memory.
 //!
-//! Each process holds one reference to a slot for as long as it has the file open, through however many descriptors.
+//! Each process holds a reference to a slot for as long as it has the file open, through however many descriptors, and
+//! another one for each time that the file was sent to it.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::BTreeMap;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use crate::error::Errno;
 use crate::sys::family::{self, FILES, FamilyGuard, SharedFile};
 use crate::sys::lock::Lock;
 
-static LIVE: Lock<BTreeSet<usize>> = Lock::new(BTreeSet::new());
+/// The references of this process, by slot.
+static LIVE: Lock<BTreeMap<usize, u32>> = Lock::new(BTreeMap::new());
 
 /// A reference to a slot.
 #[derive(Debug)]
@@ -31,11 +33,38 @@ impl Slot {
                 slot.offset_high.store(0, Relaxed);
                 slot.flags.store(flags, Relaxed);
                 memory.next_file.store(u32::try_from(index + 1).unwrap_or(0), Relaxed);
-                LIVE.lock().insert(index);
-                return Ok(Self(index));
+                return Ok(Self::counted(index));
             }
         }
         Err(Errno::ENFILE)
+    }
+
+    fn counted(index: usize) -> Self {
+        *LIVE.lock().entry(index).or_default() += 1;
+        Self(index)
+    }
+
+    /// Takes over a reference that another process, or this one, lent.
+    ///
+    /// # Errors
+    /// `EINVAL` for a number that is no slot in use.
+    pub fn adopt(number: usize) -> Result<Self, Errno> {
+        let used = |file: &SharedFile| file.refs.load(Relaxed) != 0;
+        if family::memory().files.get(number).is_some_and(used) {
+            Ok(Self::counted(number))
+        } else {
+            Err(Errno::EINVAL)
+        }
+    }
+
+    /// Adds a reference that is nobody's yet.
+    pub fn lend(&self) {
+        self.get().refs.fetch_add(1, Relaxed);
+    }
+
+    /// Takes back a reference that nobody took over.
+    pub fn take_back(&self) {
+        self.get().refs.fetch_sub(1, Release);
     }
 
     fn get(&self) -> &'static SharedFile {
@@ -69,7 +98,14 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        LIVE.lock().remove(&self.0);
+        let mut live = LIVE.lock();
+        if let Some(count) = live.get_mut(&self.0) {
+            *count -= 1;
+            if *count == 0 {
+                live.remove(&self.0);
+            }
+        }
+        drop(live);
         self.get().refs.fetch_sub(1, Release);
     }
 }
@@ -98,15 +134,15 @@ impl Offset {
 
 /// Takes one more reference to every slot in use: those of the child a fork is about to make.
 pub fn share_all() {
-    for &index in LIVE.lock().iter() {
-        family::memory().files[index].refs.fetch_add(1, Relaxed);
+    for (&index, &count) in LIVE.lock().iter() {
+        family::memory().files[index].refs.fetch_add(count, Relaxed);
     }
 }
 
 /// Gives the references of this process back: at its end, or after a fork that failed.
 pub fn release_all() {
-    for &index in LIVE.lock().iter() {
-        family::memory().files[index].refs.fetch_sub(1, Release);
+    for (&index, &count) in LIVE.lock().iter() {
+        family::memory().files[index].refs.fetch_sub(count, Release);
     }
 }
 

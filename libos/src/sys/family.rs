@@ -24,6 +24,10 @@ pub const CMDLINE: usize = 512;
 pub const COMM_WORDS: usize = 4;
 /// Signals that do not queue: 1 to 31.
 pub const STANDARD: usize = 31;
+/// UNIX sockets with a name.
+pub const NAMES: usize = 2048;
+/// Bytes of such a name (`sun_path`).
+pub const SUN_PATH: usize = 108;
 /// Real-time signals that may wait in a family.
 pub const QUEUE: usize = 4096;
 
@@ -219,6 +223,22 @@ pub struct SharedFile {
     pub reserved: [AtomicU32; 3],
 }
 
+/// The name of a UNIX socket, as `net::unix` keeps it.
+#[derive(Debug)]
+#[repr(C)]
+pub struct BoundName {
+    /// What the layer below knows it by; 0: the place is free. Stored last.
+    pub number: AtomicU32,
+    /// `SOCK_*`.
+    pub kind: AtomicU32,
+    /// Device and inode of the node at its path, low halves first; 0 where there is none.
+    pub node: [AtomicU32; 4],
+    /// Bytes of `name` in use.
+    pub size: AtomicU32,
+    /// The path with its zero byte, or the abstract name with the one in front.
+    pub name: [AtomicU32; SUN_PATH / 4],
+}
+
 /// All of it.
 #[derive(Debug)]
 #[repr(C)]
@@ -239,14 +259,20 @@ pub struct FamilyMemory {
     pub queue_places: AtomicU32,
     /// The number of the next real-time signal.
     pub next_signal: AtomicU32,
+    /// Guards the names of UNIX sockets.
+    pub names_lock: FamilyLock,
+    /// The number that the last of them got.
+    pub next_name: AtomicU32,
     /// 0.
-    pub reserved: [AtomicU32; 8],
+    pub reserved: [AtomicU32; 6],
     /// The processes.
     pub members: [Member; MEMBERS],
     /// The real-time signals that wait, of all processes.
     pub queue: [Queued; QUEUE],
     /// The open file descriptions.
     pub files: [SharedFile; FILES],
+    /// The names of UNIX sockets.
+    pub names: [BoundName; NAMES],
 }
 
 static BASE: AtomicUsize = AtomicUsize::new(0);

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use pal_abi::{
     Cloning, CloningTable, ConfigEntry, Family, FamilyTable, HandlePassing, HandlePassingTable, Nodes,
-    NodesTable, PalTable, WordWait, WordWaitTable,
+    NodesTable, PalTable, Sockets, SocketsTable, WordWait, WordWaitTable,
 };
 
 static CORE: AtomicUsize = AtomicUsize::new(0);
@@ -41,6 +41,8 @@ optional! {
     nodes, NODES: NodesTable as Nodes;
     /// The processes of one command.
     family, FAMILY: FamilyTable as Family;
+    /// Sockets.
+    sockets, SOCKETS: SocketsTable as Sockets;
 }
 
 /// The 45 downcalls.

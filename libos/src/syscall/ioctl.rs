@@ -9,6 +9,7 @@ use crate::error::{Errno, SysResult};
 use crate::fs::file::{HostFile, Object, OpenFile, o};
 use crate::fs::table;
 use crate::fs::terminal::{self, TERMIOS, TERMIOS2, When};
+use crate::net::Socket;
 use crate::pal;
 use crate::signal::job;
 use crate::sys::family;
@@ -69,7 +70,9 @@ pub(super) fn ioctl(call: &mut Call<'_>, fd: Fd, request: Hex, arg: Ptr) -> SysR
 fn available(file: &OpenFile, arg: Ptr) -> SysResult {
     let bytes = match &file.object {
         Object::Host(host) if host.seekable => file.stat()?.size.saturating_sub(file.slot.offset().get()),
-        Object::Host(host) => pal::attributes(host.handle.get())?.available,
+        Object::Host(host) | Object::Socket(Socket { host, .. }) => {
+            pal::attributes(host.handle.get())?.available
+        }
         _ => return Err(Errno::ENOTTY),
     };
     user::write_u32(arg.0, u32::try_from(bytes).unwrap_or(0x7fff_ffff))?;

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::Call;
 use super::arg::{Fd, Ptr, wide};
+use super::message;
 use super::read::broken;
 use crate::arch::user;
 use crate::error::{Errno, SysResult};
@@ -14,7 +15,7 @@ use crate::signal::{interruptible, job};
 const MAX: u32 = 1024;
 
 /// The pieces of an I/O vector: address and length.
-fn pieces(list: Ptr, count: u32) -> Result<Vec<(u32, u32)>, Errno> {
+pub(super) fn pieces(list: Ptr, count: u32) -> Result<Vec<(u32, u32)>, Errno> {
     if count > MAX {
         return Err(Errno::EINVAL);
     }
@@ -30,9 +31,40 @@ fn pieces(list: Ptr, count: u32) -> Result<Vec<(u32, u32)>, Errno> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
+pub(super) enum Direction {
     Read,
     Write,
+}
+
+/// The bytes of pieces, at most `max`, without the first `skip`.
+///
+/// # Errors
+/// `EFAULT`.
+pub(super) fn gather(pieces: &[(u32, u32)], skip: u32, max: u32) -> Result<Vec<u8>, Errno> {
+    let total = pieces.iter().map(|(_, len)| *len).sum::<u32>().saturating_sub(skip).min(max);
+    let (mut bytes, mut skip, mut at) = (alloc::vec![0; total as usize], skip, 0);
+    for &(base, len) in pieces {
+        let over = skip.min(len);
+        skip -= over;
+        let count = ((len - over) as usize).min(bytes.len() - at);
+        user::read(base.wrapping_add(over), &mut bytes[at..at + count])?;
+        at += count;
+    }
+    Ok(bytes)
+}
+
+/// Stores bytes in pieces.
+///
+/// # Errors
+/// `EFAULT`.
+pub(super) fn scatter(pieces: &[(u32, u32)], bytes: &[u8]) -> Result<(), Errno> {
+    let mut rest = bytes;
+    for &(base, len) in pieces {
+        let (now, later) = rest.split_at(rest.len().min(len as usize));
+        user::write(base, now)?;
+        rest = later;
+    }
+    Ok(())
 }
 
 /// The most that is gathered for one transfer of a stream: what a pipe holds.
@@ -40,30 +72,20 @@ const STREAM_MAX: u32 = 65536;
 
 /// A stream gets, or gives, all pieces in one transfer, so that messages stay whole.
 fn whole(call: &Call<'_>, file: &OpenFile, pieces: &[(u32, u32)], direction: Direction) -> SysResult {
-    let total = pieces.iter().map(|(_, len)| *len).sum::<u32>().min(STREAM_MAX);
-    let mut buffer = alloc::vec![0; total as usize];
     if direction == Direction::Write {
-        let mut at = 0;
-        for &(base, len) in pieces {
-            let len = (len as usize).min(buffer.len() - at);
-            user::read(base, &mut buffer[at..at + len])?;
-            at += len;
-        }
+        let buffer = gather(pieces, 0, STREAM_MAX)?;
         return interruptible(call.thread, || {
             job::before_write(call.thread, file)?;
             file.write_bytes(&buffer)
         });
     }
+    let total = pieces.iter().map(|(_, len)| *len).sum::<u32>().min(STREAM_MAX);
+    let mut buffer = alloc::vec![0; total as usize];
     let got = interruptible(call.thread, || {
         job::before_read(call.thread, file)?;
         file.read_bytes(&mut buffer)
     })?;
-    let mut rest = buffer.get(..got as usize).unwrap_or(&[]);
-    for &(base, len) in pieces {
-        let (now, later) = rest.split_at(rest.len().min(len as usize));
-        user::write(base, now)?;
-        rest = later;
-    }
+    scatter(pieces, buffer.get(..got as usize).unwrap_or(&[]))?;
     Ok(got)
 }
 
@@ -82,6 +104,9 @@ fn each(
         Direction::Read => file.readable,
         Direction::Write => file.writable,
     };
+    if file.socket().is_some() && at.is_none() {
+        return message::transfer(call, file, pieces, direction);
+    }
     if usable && at.is_none() && pieces.len() > 1 && file.host().is_some_and(|host| !host.seekable) {
         return whole(call, file, pieces, direction);
     }

@@ -11,9 +11,8 @@ use crate::fs::lookup::{self, AT_FDCWD, Unnamed, open_folder, place};
 use crate::fs::path::{self, Last};
 use crate::fs::pseudo::{self, Node};
 use crate::fs::stat::mode as kind;
-use crate::fs::{host, table};
+use crate::fs::{host, node, table};
 use crate::pal;
-use crate::task::process::process;
 
 const CWD: Fd = Fd(AT_FDCWD);
 
@@ -23,7 +22,7 @@ pub(super) fn mkdir(call: &mut Call<'_>, path: Path, mode: Mode) -> SysResult {
 
 pub(super) fn mkdirat(_: &mut Call<'_>, dir: Fd, path: Path, mode: Mode) -> SysResult {
     let at = lookup::absolute(dir.0, &path.read()?)?;
-    make(&at, kind::DIRECTORY | mode.0 & 0o1777, 0)
+    node::make(&at, kind::DIRECTORY | mode.0 & 0o1777, 0)
 }
 
 pub(super) fn mknod(call: &mut Call<'_>, path: Path, mode: Mode, device: Hex) -> SysResult {
@@ -41,25 +40,7 @@ pub(super) fn mknodat(_: &mut Call<'_>, dir: Fd, path: Path, mode: Mode, device:
     if path::wants_directory(&at) {
         return Err(Errno::ENOENT);
     }
-    make(&at, wanted | mode.0 & 0o7777, u64::from(major) << 32 | u64::from(minor))
-}
-
-fn make(at: &[u8], mode: u32, device: u64) -> SysResult {
-    let mut place = match place(at, |_| Errno::EEXIST) {
-        // What we make up ourselves exists.
-        Err(Errno::EPERM) => return Err(Errno::EEXIST),
-        other => other?,
-    };
-    if pseudo::lookup(&place.path()).is_some()
-        || pseudo::lookup(&place.folder).is_some_and(|n| n.is_ok()) && place.folder.starts_with(b"/proc")
-    {
-        return Err(Errno::EEXIST);
-    }
-    let folder = open_folder(&mut place)?;
-    let mode = mode & !process().fs.lock().umask;
-    let name = place.name.as_slice();
-    pal::nodes().make_node(folder.get(), name.into(), name.len(), mode, device)?;
-    Ok(0)
+    node::make(&at, wanted | mode.0 & 0o7777, u64::from(major) << 32 | u64::from(minor))
 }
 
 pub(super) fn unlink(call: &mut Call<'_>, path: Path) -> SysResult {

@@ -4,8 +4,8 @@ use alloc::string::String;
 
 use super::arg::{Arg, Fd, Hex, Mode, Path, Ptr};
 use super::{
-    Call, attributes, copy, descriptor, directory, futex, identity, ioctl, iovec, memory, names, network,
-    open, poll, prctl, process, read, seek, signal, stat, system, time, xattr,
+    Call, attributes, copy, descriptor, directory, futex, identity, ioctl, iovec, memory, message, names,
+    network, open, poll, prctl, process, read, seek, signal, sockopt, stat, system, time, xattr,
 };
 use crate::error::SysResult;
 
@@ -279,25 +279,27 @@ syscalls! {
     333 preadv = iovec::preadv(fd: Fd, list: Ptr, count: u32, low: u32, high: u32);
     334 pwritev = iovec::pwritev(fd: Fd, list: Ptr, count: u32, low: u32, high: u32);
     335 rt_tgsigqueueinfo = signal::rt_tgsigqueueinfo(group: i32, tid: i32, signal: u32, info: Ptr);
+    337 recvmmsg = message::recvmmsg(fd: Fd, messages: Ptr, count: u32, flags: Hex, timeout: Ptr);
     340 prlimit64 = system::prlimit64(pid: u32, resource: u32, new: Ptr, old: Ptr);
     344 syncfs = descriptor::sync_file_range(fd: Fd);
+    345 sendmmsg = message::sendmmsg(fd: Fd, messages: Ptr, count: u32, flags: Hex);
     353 renameat2 = names::renameat2(old_dir: Fd, old: Path, new_dir: Fd, new: Path, flags: Hex);
     355 getrandom = system::getrandom(buf: Ptr, len: u32, flags: Hex);
     358 execveat = process::execveat(dir: Fd, path: Path, argv: Ptr, envp: Ptr, flags: Hex);
     359 socket = network::socket(family: u32, kind: Hex, protocol: u32);
     360 socketpair = network::socketpair(family: u32, kind: Hex, protocol: u32, fds: Ptr);
-    361 bind = network::unconnected(fd: Fd);
+    361 bind = network::bind(fd: Fd, address: Ptr, len: u32);
     362 connect = network::connect(fd: Fd, address: Ptr, len: u32);
-    363 listen = network::unconnected(fd: Fd);
-    364 accept4 = network::unconnected(fd: Fd);
-    365 getsockopt = network::unconnected(fd: Fd);
-    366 setsockopt = network::unconnected(fd: Fd);
-    367 getsockname = network::unconnected(fd: Fd);
-    368 getpeername = network::not_connected(fd: Fd);
-    369 sendto = network::sendto(fd: Fd, buf: Ptr, len: u32);
-    370 sendmsg = network::not_connected(fd: Fd);
-    371 recvfrom = network::recvfrom(fd: Fd, buf: Ptr, len: u32);
-    372 recvmsg = network::not_connected(fd: Fd);
+    363 listen = network::listen(fd: Fd, backlog: u32);
+    364 accept4 = network::accept4(fd: Fd, address: Ptr, len_at: Ptr, flags: Hex);
+    365 getsockopt = sockopt::getsockopt(fd: Fd, level: u32, name: u32, value: Ptr, len_at: Ptr);
+    366 setsockopt = sockopt::setsockopt(fd: Fd, level: u32, name: u32, value: Ptr, len: u32);
+    367 getsockname = network::getsockname(fd: Fd, address: Ptr, len_at: Ptr);
+    368 getpeername = network::getpeername(fd: Fd, address: Ptr, len_at: Ptr);
+    369 sendto = message::sendto(fd: Fd, buf: Ptr, len: u32, flags: Hex, to: Ptr, to_len: u32);
+    370 sendmsg = message::sendmsg(fd: Fd, message: Ptr, flags: Hex);
+    371 recvfrom = message::recvfrom(fd: Fd, buf: Ptr, len: u32, flags: Hex, from: Ptr, len_at: Ptr);
+    372 recvmsg = message::recvmsg(fd: Fd, message: Ptr, flags: Hex);
     373 shutdown = network::shutdown(fd: Fd, how: u32);
     377 copy_file_range = copy::copy_file_range(input: Fd, in_off: Ptr, out: Fd, out_off: Ptr, len: u32, flags: Hex);
     383 statx = stat::statx(dir: Fd, path: Path, flags: Hex, mask: Hex, at: Ptr);
@@ -309,6 +311,7 @@ syscalls! {
     412 utimensat_time64 = attributes::utimensat64(dir: Fd, path: Path, times: Ptr, flags: Hex);
     413 pselect6_time64 = poll::pselect6_64(n: u32, read: Ptr, write: Ptr, except: Ptr, timeout: Ptr, mask: Ptr);
     414 ppoll_time64 = poll::ppoll64(records: Ptr, count: u32, timeout: Ptr, mask: Ptr, size: u32);
+    417 recvmmsg_time64 = message::recvmmsg64(fd: Fd, messages: Ptr, count: u32, flags: Hex, timeout: Ptr);
     421 rt_sigtimedwait_time64 = signal::rt_sigtimedwait64(set: Ptr, info: Ptr, timeout: Ptr, size: u32);
     422 futex_time64 = futex::futex64(word: Ptr, operation: Hex, value: u32, timeout: Ptr, second: Ptr, third: u32);
     435 clone3 = process::clone3(args: Ptr, size: u32);
@@ -361,10 +364,8 @@ static UNSERVED: &[(u32, &str)] = &[
     (329, "epoll_create1"),
     (332, "inotify_init1"),
     (336, "perf_event_open"),
-    (337, "recvmmsg"),
     (338, "fanotify_init"),
     (341, "name_to_handle_at"),
-    (345, "sendmmsg"),
     (346, "setns"),
     (347, "process_vm_readv"),
     (349, "kcmp"),

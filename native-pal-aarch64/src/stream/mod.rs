@@ -158,6 +158,11 @@ pub(crate) trait Ops: Send + Sync + Debug {
         Err(PalError::WrongType)
     }
 
+    /// The socket, for the Sockets group.
+    fn socket(&self) -> Result<&socket::plain::Socket, PalError> {
+        Err(PalError::WrongType)
+    }
+
     /// For another process.
     fn export(&self) -> Result<Export, PalError> {
         Err(PalError::NotSupported)

@@ -99,6 +99,7 @@ plain_layout!(
     ProcessParams,
     ReadyRecord,
     SockAddr,
+    SocketMessage,
     ThreadParams,
     UpcallTable,
     WaitRecord,

@@ -8,7 +8,6 @@
 
 pub(crate) mod cancel;
 pub(crate) mod copy;
-pub(crate) mod datagram;
 pub(crate) mod errno;
 pub(crate) mod fatal;
 pub(crate) mod fd;
@@ -22,6 +21,7 @@ pub(crate) mod recover;
 pub(crate) mod roster;
 pub(crate) mod shared;
 pub(crate) mod signal;
+pub(crate) mod socket;
 pub(crate) mod stack;
 pub(crate) mod terminal;
 pub(crate) mod twin;

@@ -54,6 +54,14 @@ impl Roster {
         (entry.id.load(Ordering::Acquire) == id && pid > 0).then_some(pid)
     }
 
+    /// The member that is process `pid`.
+    pub(crate) fn member(self, pid: i32) -> Option<u32> {
+        let of = |entry: &Entry| {
+            (entry.pid.load(Ordering::Acquire) == pid).then(|| entry.id.load(Ordering::Acquire))
+        };
+        self.0.iter().find_map(of).filter(|&id| id != 0 && pid > 0)
+    }
+
     /// Enters member `id`. The supervisor's.
     pub(crate) fn enter(self, id: u32, pid: i32) {
         if let Some(entry) = self.entry(id) {

@@ -147,6 +147,68 @@ layout! {
         0x10 address: [u8; 16],
     }
 
+    /// The address of a UNIX socket: a number, known to this family of processes only.
+    pub struct UnixName = 16 {
+        /// `flags::family::UNIX`.
+        0x00 family: u32,
+        /// 0.
+        0x04 reserved: u32,
+        /// The number.
+        0x08 number: u64,
+    }
+
+    /// What goes with the bytes of a message, and what comes of it.
+    pub struct SocketMessage = 0xa0 {
+        /// Of `flags::message`.
+        0x00 flags: u32,
+        /// Of `flags::message` (out).
+        0x04 result_flags: u32,
+        /// When waiting ends, on the monotonic clock.
+        0x08 deadline: u64,
+        /// Bytes moved (out); of a message received with CUT, all of them.
+        0x10 done: u64,
+        /// Bytes of `address` that hold one, or 0.
+        0x18 address_size: u32,
+        /// Bytes of control records (out).
+        0x1c control_size: u32,
+        /// Where it goes to, or comes from.
+        0x20 address: [u8; 128],
+    }
+
+    /// A control record; its data follows, and zeros up to a multiple of 8.
+    pub struct ControlRecord = 16 {
+        /// Bytes to the next record.
+        0x00 record_size: u32,
+        /// Linux's `cmsg_level`.
+        0x04 level: u32,
+        /// Linux's `cmsg_type`.
+        0x08 kind: u32,
+        /// Bytes of the data: Linux's, as 64-bit programs know them.
+        0x0c data_size: u32,
+    }
+
+    /// A handle in a control record.
+    pub struct PassedHandle = 16 {
+        /// The handle: the sender's, or the receiver's new one.
+        0x00 handle: crate::Handle,
+        /// 0.
+        0x04 reserved: u32,
+        /// Comes with it.
+        0x08 tag: u64,
+    }
+
+    /// Who is at the other end.
+    pub struct PeerId = 16 {
+        /// Number in the family, or 0.
+        0x00 member: u32,
+        /// User on the host.
+        0x04 uid: u32,
+        /// Group on the host.
+        0x08 gid: u32,
+        /// 0.
+        0x0c reserved: u32,
+    }
+
     /// A change of a wait set, written to it.
     pub struct WaitRecord = 24 {
         /// Of `flags::wait_op`.

@@ -155,7 +155,7 @@ macro_rules! tables {
         }
     )* };
 }
-tables! { PalTable WordWaitTable HandlePassingTable CloningTable NodesTable FamilyTable }
+tables! { PalTable WordWaitTable HandlePassingTable CloningTable NodesTable FamilyTable SocketsTable }
 
 /// Copies bytes that the start-up block of the layer below points to.
 pub(crate) fn bytes(address: u64, len: u32) -> Vec<u8> {

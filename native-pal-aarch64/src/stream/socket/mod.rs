@@ -10,6 +10,7 @@
 
 mod address;
 mod options;
+pub(crate) mod plain;
 mod tcp;
 mod udp;
 
@@ -62,6 +63,7 @@ pub(crate) fn import(tag: u32, fd: OwnedFd, flags: u32) -> Result<Arc<Stream>, P
         crate::export::TCP => Ok(tcp::stream(fd, flags)),
         crate::export::TCP_SERVER => Ok(tcp::server(fd, flags)),
         crate::export::UDP => Ok(udp::stream(fd, flags)),
+        crate::export::SOCKET => plain::import(fd, flags),
         _ => Err(PalError::NotSupported),
     }
 }

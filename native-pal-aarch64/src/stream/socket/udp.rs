@@ -1,7 +1,7 @@
 //! `udp:` and `udp.srv:`. Every datagram, read or written, has its peer's address in front: a `SockAddr`.
 
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use pal_abi::flags::{NEVER, access, event, node};
@@ -15,8 +15,8 @@ use super::tcp::{local_name, peer_name, shut};
 use super::{address, new, open_error, options as socket_options};
 use crate::handle::{Export, WaitSource};
 use crate::sys::copy;
-use crate::sys::datagram::{self, Name};
 use crate::sys::errno::pal_error;
+use crate::sys::socket::{self, Control, Name};
 use crate::user::Buffer;
 use crate::wait;
 
@@ -71,11 +71,12 @@ impl Ops for Udp {
         copy::write(buf.addr, &SockAddr::default())?;
         loop {
             let mut from = Name::default();
-            match datagram::receive(self.0.as_raw_fd(), buf.addr.wrapping_add(HEAD), room, &mut from) {
+            let to = Buffer { addr: buf.addr.wrapping_add(HEAD), len: room };
+            match socket::receive(self.0.as_fd(), to, 0, &mut from, &mut Control::default()) {
                 Ok(got) => {
                     copy::write(buf.addr, &address::to_record(from.get()))?;
                     let done = HEAD + got.bytes;
-                    return Ok(if got.is_cut { Transfer::cut(done) } else { Transfer::of(done) });
+                    return Ok(if got.is_cut() { Transfer::cut(done) } else { Transfer::of(done) });
                 }
                 Err(Errno::AGAIN) if !nonblocking => {
                     wait::ready(self.0.as_fd(), libc::POLLIN, NEVER)?;
@@ -93,7 +94,8 @@ impl Ops for Udp {
             Some(SocketAddr::V6(v6)) => v6_name(&v6),
         };
         loop {
-            match datagram::send(self.0.as_raw_fd(), buf.addr.wrapping_add(HEAD), bytes, &to) {
+            let from = Buffer { addr: buf.addr.wrapping_add(HEAD), len: bytes };
+            match socket::send(self.0.as_fd(), from, 0, &to, &mut Control::default()) {
                 Ok(sent) => return Ok(Transfer::of(HEAD + sent)),
                 Err(Errno::AGAIN) if !nonblocking => {
                     wait::ready(self.0.as_fd(), libc::POLLOUT, NEVER)?;
