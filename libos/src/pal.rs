@@ -167,21 +167,13 @@ pub fn event(stream: Handle, which: u32) -> Result<Owned, PalError> {
     Ok(Owned(handle))
 }
 
-/// Whether an event is set. One that belongs to a stream may not let itself be peeked at: then it is waited for, until
-/// a moment that has passed.
+/// What is the case with a stream, of `flags::ready`, by one of its events.
 #[must_use]
-pub fn peek(event: Handle) -> bool {
+pub fn readiness(event: Handle) -> u32 {
     let mut state = 0u32;
-    match pal().event_peek(event, (&mut state).into()) {
-        Ok(_) => state != 0,
-        Err(_) => loop {
-            match wait_any(&[event], pal_abi::flags::POLL) {
-                // What an interruption was for is looked at before the next sleep.
-                Err(PalError::Interrupted) => {}
-                result => return matches!(result, Ok(Some(_))),
-            }
-        },
-    }
+    // It is an event of ours.
+    _ = pal().event_peek(event, (&mut state).into());
+    state
 }
 
 /// Random bytes.

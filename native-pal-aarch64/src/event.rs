@@ -9,6 +9,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Errno;
 
 use crate::handle::{Export, Object, WaitSource, table};
+use crate::stream::StreamEvent;
 use crate::user;
 
 /// Whether a wait resets an event.
@@ -191,8 +192,12 @@ pub(crate) fn event_clear(event: Handle) -> PalResult {
 
 /// `EventPeek`.
 pub(crate) fn event_peek(event: Handle, state: Out<'_, u32>) -> PalResult {
-    let set = table().get::<Event>(event)?.is_set();
-    user::write(state, u32::from(set))?;
+    let value = match table().get::<Event>(event) {
+        Ok(event) => u32::from(event.is_set()),
+        Err(PalError::WrongType) => table().get::<StreamEvent>(event)?.readiness(),
+        Err(error) => return Err(error),
+    };
+    user::write(state, value)?;
     Ok(Status::Ok)
 }
 

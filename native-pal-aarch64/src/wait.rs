@@ -274,15 +274,22 @@ pub(crate) fn transfer(
     number: libc::c_long,
     args: [usize; 6],
 ) -> Result<usize, Errno> {
-    let is_pending = MINE.with(|mine| mine.0.pending.load(Ordering::SeqCst) != 0);
-    // Should somebody else take what was ready, the call waits until the next signal at the longest.
-    if is_pending && is_ready(&mut [pollfd(fd, events)]) {
-        match once(number, args) {
-            Err(Errno::INTR) => {}
+    let is_ready = || is_ready(&mut [pollfd(fd, events)]);
+    loop {
+        let is_pending = MINE.with(|mine| mine.0.pending.load(Ordering::SeqCst) != 0);
+        // Should somebody else take what was ready, the call waits until the next signal at the longest.
+        if is_pending && is_ready() {
+            match once(number, args) {
+                Err(Errno::INTR) => {}
+                other => return other,
+            }
+        }
+        match syscall(number, args) {
+            // It came on the way into the kernel, where the call would not have waited.
+            Err(Errno::INTR) if is_ready() => MINE.with(|mine| mine.0.set()),
             other => return other,
         }
     }
-    syscall(number, args)
 }
 
 /// Whether one of the descriptors has events now; those are filled in.

@@ -196,7 +196,8 @@ macro_rules! for_each_pal_call { ($mac:path) => { $mac! {
     35 EventClear => event_clear(event: Handle)
         fails();
 
-    /// Tells whether an event is set; consumes nothing.
+    /// Tells whether an event is set: 0 or 1; consumes nothing. Of an event that belongs to a stream, it tells all that is
+    /// the case with the stream, of `flags::ready`.
     36 EventPeek => event_peek(event: Handle, state: Out<U32>)
         fails();
 

@@ -373,6 +373,14 @@ flags! {
         ERROR = 8;
         /// The peer is gone; always reported.
         CLOSED = 0x10;
+        /// Normal data can be read.
+        READ_NORMAL = 0x40;
+        /// Data with priority can be read.
+        READ_BAND = 0x80;
+        /// Normal data can be written.
+        WRITE_NORMAL = 0x100;
+        /// Data with priority can be written.
+        WRITE_BAND = 0x200;
         /// The peer will write no more.
         READ_CLOSED = 0x2000;
     }

@@ -222,7 +222,8 @@ impl<'a, M: GuestMemory + ?Sized> Run<'a, M> {
     /// Elements from an offset to the end of a segment of 4 GiB, the first of which does not run over it.
     fn before_end(&self, offset: u32) -> u32 {
         let w = self.s.width.bytes();
-        if self.backwards { offset / w + 1 } else { (u32::MAX - offset - (w - 1)) / w + 1 }
+        let others = if self.backwards { offset } else { u32::MAX - offset - (w - 1) } / w;
+        others.saturating_add(1)
     }
 
     /// Does a run of elements at once; the number of elements done, which may be 0.

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use pal_abi::Handle;
-use pal_abi::flags::{POLL, event, node};
+use pal_abi::flags::{POLL, event};
 
 use super::file::{Object, OpenFile};
 use crate::error::Errno;
@@ -46,38 +46,22 @@ impl OpenFile {
             Object::Socket(socket) => &socket.host,
             _ => return events & always,
         };
-        let pipe_writer = host.kind == node::FIFO && !self.readable;
-        let sources = [
-            (event::READABLE, bit::IN | bit::RDNORM, self.readable),
-            (event::WRITABLE, bit::OUT | bit::WRNORM, self.writable),
-            (event::CLOSED, if pipe_writer { bit::ERR } else { bit::HUP }, true),
-            // A pipe whose other end is gone has not failed.
-            (event::ERROR, bit::ERR, host.kind != node::FIFO),
-            (event::READ_CLOSED, bit::RDHUP, events & bit::RDHUP != 0),
-            (event::URGENT, bit::PRI, events & bit::PRI != 0),
+        let wanted = [
+            (event::READABLE, bit::IN | bit::RDNORM),
+            (event::WRITABLE, bit::OUT | bit::WRNORM),
+            (event::READ_CLOSED, bit::RDHUP),
+            (event::URGENT, bit::PRI),
+            // A peer that goes, and a failure, are told in any case.
+            (event::CLOSED, u32::MAX),
         ];
-        let mut found = 0;
-        for (which, means, applies) in sources {
-            let wanted = events & means != 0 || means == bit::ERR || means == bit::HUP;
-            if !applies || !wanted {
-                continue;
-            }
-            if let Some(handle) = host.event(which) {
-                if pal::peek(handle) {
-                    found |= means;
-                } else {
-                    wait.push(handle);
-                }
-            } else if means & (bit::IN | bit::OUT) != 0 {
-                found |= means;
-            }
+        let handles = wanted.into_iter().filter(|(_, means)| events & means != 0 || *means == u32::MAX);
+        let handles: Vec<Handle> = handles.filter_map(|(which, _)| host.event(which)).collect();
+        let Some(first) = handles.first() else { return events & always };
+        let found = pal::readiness(*first) & (events | bit::ERR | bit::HUP);
+        if found == 0 {
+            wait.extend(handles);
         }
-        // At a hang-up a read does not wait either, but only data make the file readable.
-        let hung_up = found & bit::HUP != 0 && host.kind == node::FIFO;
-        if hung_up && pal::attributes(host.handle.get()).is_ok_and(|attr| attr.available == 0) {
-            found &= !(bit::IN | bit::RDNORM);
-        }
-        found & (events | bit::ERR | bit::HUP)
+        found
     }
 }
 

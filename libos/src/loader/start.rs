@@ -79,6 +79,7 @@ pub fn start(boot: Boot, context: &mut ContextI386, thread: &mut Thread) {
         member.parent.store(INIT_PID, Relaxed);
         member.exit_signal.store(SIGCHLD, Relaxed);
         member.uid.store(me.ids.lock().uid, Relaxed);
+        member.gid.store(me.ids.lock().gid, Relaxed);
         member.signal_limit.store(me.limits.lock().signals(), Relaxed);
         member.family.store(sys::family::self_id(), Relaxed);
         member.start_ticks.store(u32::try_from(pal::now() / 10_000_000).unwrap_or(0), Relaxed);

@@ -12,7 +12,6 @@ use super::{SOL_SOCKET, Socket, errno};
 use crate::error::Errno;
 use crate::pal::{note_ring, sockets};
 use crate::task::family as members;
-use crate::task::process::process;
 
 /// `MSG_NOSIGNAL`.
 pub const NO_SIGNAL: u32 = 0x4000;
@@ -174,15 +173,8 @@ impl Received {
 #[must_use]
 pub fn credentials(id: &[u8]) -> [u8; 12] {
     const NOBODY: u32 = 65534;
-    let member = PeerId::read_from(id).map_or(0, |id| id.member);
-    let me = process();
-    let (pid, uid, gid) = if member != 0 && member == crate::sys::family::self_id() {
-        let ids = me.ids.lock();
-        (me.pid(), ids.euid, ids.egid)
-    } else {
-        let peer = members::all().find(|p| p.0.family.load(Relaxed) == member && member != 0);
-        peer.map_or((0, NOBODY, NOBODY), |p| (p.pid(), p.uid(), p.uid()))
-    };
+    let peer = PeerId::read_from(id).and_then(|id| members::find_below(id.member));
+    let (pid, uid, gid) = peer.map_or((0, NOBODY, NOBODY), |peer| (peer.pid(), peer.uid(), peer.gid()));
     let mut bytes = [0; 12];
     for (place, word) in bytes.chunks_mut(4).zip([pid, uid, gid]) {
         place.copy_from_slice(&word.to_le_bytes());

@@ -13,7 +13,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::AtomicBool;
 
-use pal_abi::flags::{NEVER, family};
+use pal_abi::flags::{NEVER, family, socket_kind};
 use pal_abi::{Handle, Pal as _, PalError};
 
 use crate::error::Errno;
@@ -24,6 +24,8 @@ use crate::sys::lock::Lock;
 
 /// `SOL_SOCKET`.
 pub const SOL_SOCKET: u32 = 1;
+/// `SOCK_RAW`.
+const RAW: u32 = 3;
 
 /// What a time limit is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,8 +45,6 @@ pub struct Socket {
     pub family: u32,
     /// `SOCK_*`.
     pub kind: u32,
-    /// `IPPROTO_*`.
-    pub protocol: u32,
     /// Nanoseconds a call may wait, by [`Direction`]; 0: for ever.
     limits: Lock<[u64; 2]>,
     /// `SO_PASSCRED`.
@@ -69,24 +69,26 @@ impl Socket {
     /// As socket(2).
     pub fn open(family: u32, kind: u32, protocol: u32) -> Result<Self, Errno> {
         let mut handle = Handle::NONE;
+        // As on Linux, there is nothing raw about a UNIX socket.
+        let kind = if family == family::UNIX && kind == RAW { socket_kind::DATAGRAM } else { kind };
+        let is_known = kind == socket_kind::STREAM || kind == socket_kind::DATAGRAM;
         sockets().socket_open(family, kind, protocol, (&mut handle).into()).map_err(|e| match e {
-            PalError::NoProtocol if kind > 5 || kind == 4 => Errno::ESOCKTNOSUPPORT,
+            PalError::NoProtocol if !is_known => Errno::ESOCKTNOSUPPORT,
             other => errno(other),
         })?;
-        Self::of(Owned::new(handle), family, kind, protocol)
+        Self::of(Owned::new(handle), family, kind)
     }
 
     /// A socket of the layer below, whose kind is known.
     ///
     /// # Errors
     /// Those of the query.
-    pub fn of(handle: Owned, family: u32, kind: u32, protocol: u32) -> Result<Self, Errno> {
+    pub fn of(handle: Owned, family: u32, kind: u32) -> Result<Self, Errno> {
         let attributes = pal::attributes(handle.get())?;
         Ok(Self {
             host: HostFile::new(handle, &attributes),
             family,
             kind,
-            protocol,
             limits: Lock::new([0; 2]),
             passes_credentials: AtomicBool::new(false),
         })
@@ -98,11 +100,10 @@ impl Socket {
     /// Those of the queries.
     pub fn received(handle: Owned) -> Result<Self, Errno> {
         const TYPE: u32 = 3;
-        const PROTOCOL: u32 = 38;
         const DOMAIN: u32 = 39;
         let ask = |name| word_option(handle.get(), SOL_SOCKET, name);
-        let (family, kind, protocol) = (ask(DOMAIN)?, ask(TYPE)?, ask(PROTOCOL)?);
-        Self::of(handle, family, kind, protocol)
+        let (family, kind) = (ask(DOMAIN)?, ask(TYPE)?);
+        Self::of(handle, family, kind)
     }
 
     /// Two connected UNIX sockets.
@@ -116,7 +117,7 @@ impl Socket {
             error => errno(error),
         })?;
         let (one, other) = (Owned::new(one), Owned::new(other));
-        Ok((Self::of(one, family::UNIX, kind, 0)?, Self::of(other, family::UNIX, kind, 0)?))
+        Ok((Self::of(one, family::UNIX, kind)?, Self::of(other, family::UNIX, kind)?))
     }
 
     /// The open file of a socket; `flags`: `O_NONBLOCK`.
@@ -165,7 +166,7 @@ impl Socket {
     /// Whether it carries bytes, not messages.
     #[must_use]
     pub const fn is_stream(&self) -> bool {
-        self.kind == pal_abi::flags::socket_kind::STREAM
+        self.kind == socket_kind::STREAM
     }
 
     /// Gives it its own address.
@@ -242,7 +243,7 @@ pub fn accept(socket: &Socket, flags: u32) -> Result<Option<Socket>, Errno> {
     let status = pal::pal().stream_wait_for_client(socket.handle(), 0, (&mut client).into());
     match status {
         Ok(pal_abi::Status::Pending) => Ok(None),
-        Ok(_) => Socket::of(Owned::new(client), socket.family, socket.kind, socket.protocol).map(Some),
+        Ok(_) => Socket::of(Owned::new(client), socket.family, socket.kind).map(Some),
         Err(PalError::WrongType) => Err(Errno::EOPNOTSUPP),
         Err(PalError::Interrupted) => {
             pal::note_ring();

@@ -124,7 +124,7 @@ fn path(handle: &Owned, kind: u32, inode: u64) -> Vec<u8> {
     let (cap, mut len) = (uri.len(), 0u32);
     let told = pal().stream_get_name(handle.get(), uri.as_mut_slice().into(), cap, (&mut len).into());
     uri.truncate(len as usize);
-    match uri.strip_prefix(b"file:") {
+    match uri.strip_prefix(b"file:").or_else(|| uri.strip_prefix(b"dir:")) {
         Some(path) if told.is_ok() => path.to_vec(),
         _ => of,
     }

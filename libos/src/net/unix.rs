@@ -10,8 +10,8 @@
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use pal_abi::flags::{family, socket_kind, stream};
-use pal_abi::{Attr, Handle, Layout as _, PalError, UnixName};
+use pal_abi::flags::family;
+use pal_abi::{Handle, Layout as _, PalError, UnixName};
 
 use super::{Socket, address, errno};
 use crate::error::Errno;
@@ -49,6 +49,10 @@ fn lock() -> FamilyGuard<'static> {
 }
 
 impl BoundName {
+    fn lives(&self) -> bool {
+        lives(self.kind.load(Relaxed), self.number())
+    }
+
     fn number(&self) -> u32 {
         self.number.load(Acquire)
     }
@@ -89,20 +93,14 @@ fn below(number: u32) -> [u8; size_of::<UnixName>()] {
     bytes
 }
 
-/// Whether a socket still has that number: one that connects to it is refused else, whatever the kind.
-fn lives(number: u32) -> bool {
+/// Whether a socket of a kind still has that number: another cannot get it then.
+fn lives(kind: u32, number: u32) -> bool {
     let mut handle = Handle::NONE;
-    let opened = sockets().socket_open(family::UNIX, socket_kind::DATAGRAM, 0, (&mut handle).into());
-    if opened.is_err() {
+    if sockets().socket_open(family::UNIX, kind, 0, (&mut handle).into()).is_err() {
         return true; // not known; better kept
     }
-    let probe = Owned::new(handle);
-    let mut attr = Attr::ZERO;
-    attr.flags = stream::NONBLOCK;
-    _ = pal::set_attributes(probe.get(), &attr, pal_abi::flags::attr::FLAGS);
-    let name = below(number);
-    let result = sockets().socket_connect(probe.get(), name.as_slice().into(), name.len(), 0);
-    result != Err(PalError::Refused)
+    let (probe, name) = (Owned::new(handle), below(number));
+    sockets().socket_bind(probe.get(), name.as_slice().into(), name.len()) == Err(PalError::Conflict)
 }
 
 fn entries() -> impl Iterator<Item = &'static BoundName> {
@@ -113,7 +111,7 @@ fn entries() -> impl Iterator<Item = &'static BoundName> {
 fn take(kind: u32, node: [u32; 4], text: &[u8]) -> Result<u32, Errno> {
     let names = &memory().names;
     let free = names.iter().find(|entry| entry.number() == 0);
-    let entry = free.or_else(|| names.iter().find(|entry| !lives(entry.number()))).ok_or(Errno::ENOMEM)?;
+    let entry = free.or_else(|| names.iter().find(|entry| !entry.lives())).ok_or(Errno::ENOMEM)?;
     let number = match memory().next_name.fetch_add(1, Relaxed).wrapping_add(1) {
         0 => memory().next_name.fetch_add(1, Relaxed).wrapping_add(1),
         number => number,
@@ -135,7 +133,7 @@ fn find_abstract(kind: u32, name: &[u8]) -> Option<&'static BoundName> {
 fn take_abstract(kind: u32, name: &[u8]) -> Result<u32, Errno> {
     let _guard = lock();
     match find_abstract(kind, name) {
-        Some(entry) if lives(entry.number()) => return Err(Errno::EADDRINUSE),
+        Some(entry) if entry.lives() => return Err(Errno::EADDRINUSE),
         Some(entry) => entry.number.store(0, Release),
         None => {}
     }
@@ -156,6 +154,11 @@ fn take_any(kind: u32) -> Result<u32, Errno> {
     }
 }
 
+fn exists(path: &[u8]) -> bool {
+    let at = lookup::absolute(lookup::AT_FDCWD, path);
+    at.is_ok_and(|at| lookup::stat(&at, path::Last::Keep).is_ok())
+}
+
 /// Gives a socket a name.
 ///
 /// # Errors
@@ -163,8 +166,12 @@ fn take_any(kind: u32) -> Result<u32, Errno> {
 pub fn bind(socket: &Socket, bytes: &[u8]) -> Result<(), Errno> {
     let name = parse(bytes)?;
     if socket.name(pal_abi::flags::socket_name::LOCAL)?.len() > 2 {
-        // Choosing a name twice changes nothing.
-        return if matches!(name, Name::Any) { Ok(()) } else { Err(Errno::EINVAL) };
+        return match name {
+            // Choosing a name twice changes nothing.
+            Name::Any => Ok(()),
+            Name::Path(path) if exists(&path) => Err(Errno::EADDRINUSE),
+            _ => Err(Errno::EINVAL),
+        };
     }
     let number = match name {
         Name::Any => take_any(socket.kind)?,
@@ -205,7 +212,7 @@ pub fn meant(kind: u32, bytes: &[u8]) -> Result<Vec<u8>, Errno> {
             }
             let node = node_of(&stat);
             let entry = entries().find(|e| e.node() == node).ok_or(Errno::ECONNREFUSED)?;
-            if entry.kind.load(Relaxed) != kind && lives(entry.number()) {
+            if entry.kind.load(Relaxed) != kind && entry.lives() {
                 return Err(Errno::EPROTOTYPE);
             }
             entry.number()
@@ -238,6 +245,7 @@ pub fn connect_errno(error: PalError) -> Errno {
 mod tests {
     use super::*;
     use crate::sys::family::install_for_test;
+    use pal_abi::flags::socket_kind;
 
     #[test]
     fn names_are_what_they_begin_with() {

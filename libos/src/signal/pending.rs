@@ -15,7 +15,7 @@ use super::info::{SigInfo, code};
 use super::set::{SIGCONT, SIGKILL, SIGRTMIN, SigSet};
 use crate::error::Errno;
 use crate::sys::family::{Member, Pending, QUEUE, Queued, SignalWords, memory};
-use crate::task::family::{self, Seen, state};
+use crate::task::family::{self, Seen, flag, state};
 use crate::task::threads;
 
 /// Whom a signal is for.
@@ -161,6 +161,17 @@ pub fn discard(member: &'static Member, signals: SigSet) {
     drop_all(member, signals);
 }
 
+/// Continues a process that is stopped or about to be, when the signal is sent: whoever takes it may be another thread
+/// than the one that stopped.
+fn go_on(to: Seen) {
+    let process = if to.is_thread() { family::find(to.process()) } else { Some(to) };
+    if let Some(Seen(process)) = process {
+        process.flags.fetch_and(!flag::STOPS, AcqRel);
+        // It runs, or has ended: nothing to do.
+        _ = process.state.compare_exchange(state::STOPPED, state::RUNNING, AcqRel, Relaxed);
+    }
+}
+
 /// Adds a signal to what is pending for a process or thread, and rings it. A member found dead is left to its parent.
 ///
 /// # Errors
@@ -173,6 +184,9 @@ pub fn send(to: Seen, scope: Scope, info: &SigInfo) -> Result<(), Errno> {
         if signal == SIGCONT || signal == SIGKILL {
             // Continuing and stopping drive each other out.
             drop_all(member, SigSet::STOPPING);
+            if signal == SIGCONT {
+                go_on(to);
+            }
         } else if SigSet::STOPPING.has(signal) {
             drop_all(member, SigSet::of(SIGCONT));
         }
@@ -209,7 +223,11 @@ pub fn send(to: Seen, scope: Scope, info: &SigInfo) -> Result<(), Errno> {
 #[must_use]
 pub fn take(process: &'static Member, thread: &'static Member, from: SigSet) -> Option<SigInfo> {
     let _guard = family::lock();
-    take_at(thread, Scope::Thread, from).or_else(|| take_at(process, Scope::Process, from))
+    let info = take_at(thread, Scope::Thread, from).or_else(|| take_at(process, Scope::Process, from))?;
+    if SigSet::STOPPING.has(info.signal) {
+        process.flags.fetch_or(flag::STOPS, AcqRel);
+    }
+    Some(info)
 }
 
 fn take_at(member: &'static Member, scope: Scope, from: SigSet) -> Option<SigInfo> {
@@ -217,7 +235,10 @@ fn take_at(member: &'static Member, scope: Scope, from: SigSet) -> Option<SigInf
     let signal = (set(pending) & from).first()?;
     let (word, bit) = bit(pending, signal);
     if let Some(words) = pending.infos.get((signal - 1) as usize) {
-        word.fetch_and(!bit, AcqRel);
+        // SIGKILL is for every thread: it stays until the process has ended.
+        if signal != SIGKILL {
+            word.fetch_and(!bit, AcqRel);
+        }
         return Some(load(words, signal));
     }
     let age = |place: &&Queued| memory().next_signal.load(Relaxed).wrapping_sub(place.order.load(Relaxed));

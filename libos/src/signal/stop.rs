@@ -51,10 +51,16 @@ fn others_run(me: Seen) -> bool {
 pub fn wait_while_stopped(thread: &Thread) {
     let me = process().member();
     threads::current().tell_blocked(thread.blocked);
+    let mut waited = false;
     while me.state() == state::STOPPED && !me.pending().has(SIGKILL) && !threads::current().is_doomed() {
+        waited = true;
         // Whatever ends the sleep, the condition above decides.
         _ = pal::wait_any(&[], pal_abi::flags::NEVER);
         host::look();
+    }
+    if waited {
+        // The layer below may have told this one alone, and another is the one that stopped.
+        threads::interrupt_others();
     }
 }
 
@@ -71,17 +77,24 @@ pub fn stop(_thread: &Thread, signal: u32) {
     if signal != SIGSTOP && host_decides {
         return;
     }
-    me.0.status.store(stopped_status(signal), Release);
-    me.0.flags.fetch_and(!flag::CONTINUE_NEWS, AcqRel);
-    me.0.flags.fetch_or(flag::STOP_NEWS, AcqRel);
-    me.0.state.store(state::STOPPED, Release);
+    {
+        let _guard = family::lock();
+        if me.0.flags.fetch_and(!flag::STOPS, AcqRel) & flag::STOPS == 0 {
+            return; // it has been continued already
+        }
+        me.0.status.store(stopped_status(signal), Release);
+        me.0.flags.fetch_and(!flag::CONTINUE_NEWS, AcqRel);
+        me.0.flags.fetch_or(flag::STOP_NEWS, AcqRel);
+        me.0.state.store(state::STOPPED, Release);
+    }
     threads::interrupt_others();
     tell_parent(me, code::CLD_STOPPED, signal);
-    while !me.pending().has(SIGCONT) && !me.pending().has(SIGKILL) {
+    while me.state() == state::STOPPED && !me.pending().has(SIGKILL) {
         // Whatever ends the sleep, the condition above decides.
         _ = pal::wait_any(&[], pal_abi::flags::NEVER);
         host::look();
     }
+    // One that is killed runs to its end.
     me.0.state.store(state::RUNNING, Release);
     threads::interrupt_others();
     me.0.flags.fetch_and(!flag::STOP_NEWS, AcqRel);

@@ -191,6 +191,8 @@ pub struct Member {
     pub death_signal: AtomicU32,
     /// User.
     pub uid: AtomicU32,
+    /// Group.
+    pub gid: AtomicU32,
     /// Monotonic start, in clock ticks of 10 ms.
     pub start_ticks: AtomicU32,
     /// CPU time at the end, in milliseconds, with that of waited-for children.

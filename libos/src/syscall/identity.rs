@@ -7,6 +7,7 @@ use super::Call;
 use super::arg::Ptr;
 use crate::arch::user;
 use crate::error::{Errno, SysResult};
+use crate::task::credentials::Ids;
 use crate::task::family::{self, Seen, flag};
 use crate::task::process::process;
 use crate::task::threads;
@@ -107,6 +108,13 @@ getters! {
     getegid, getegid16 = egid;
 }
 
+/// Tells other processes who this one belongs to.
+fn tell(ids: &Ids) {
+    let member = process().member().0;
+    member.uid.store(ids.uid, Relaxed);
+    member.gid.store(ids.gid, Relaxed);
+}
+
 macro_rules! setters {
     ($($real:ident $effective:ident $saved:ident: $set:ident $set16:ident $setre:ident $setres:ident $getres:ident;)*) => { $(
         pub(super) fn $set(_: &mut Call<'_>, id: u32) -> SysResult {
@@ -118,6 +126,7 @@ macro_rules! setters {
             } else {
                 return Err(Errno::EPERM);
             }
+            tell(&ids);
             Ok(0)
         }
 
@@ -151,6 +160,7 @@ macro_rules! setters {
                     }
                 }
             }
+            tell(&ids);
             Ok(0)
         }
 

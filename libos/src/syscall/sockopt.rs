@@ -21,7 +21,6 @@ mod name {
     pub(super) const PEERCRED: u32 = 17;
     pub(super) const RCVTIMEO: u32 = 20;
     pub(super) const SNDTIMEO: u32 = 21;
-    pub(super) const PROTOCOL: u32 = 38;
     pub(super) const DOMAIN: u32 = 39;
     pub(super) const RCVTIMEO_NEW: u32 = 66;
     pub(super) const SNDTIMEO_NEW: u32 = 67;
@@ -76,7 +75,6 @@ fn own(socket: &Socket, name: u32) -> Option<Vec<u8>> {
     let word = |value: u32| Some(value.to_le_bytes().to_vec());
     match name {
         name::TYPE => word(socket.kind),
-        name::PROTOCOL => word(socket.protocol),
         name::DOMAIN => word(socket.family),
         name::PASSCRED if socket.family == family::UNIX => word(socket.tells_sender().into()),
         _ => limit(name).map(|(of, wide)| limit_bytes(socket.limit(of), wide)),

@@ -104,6 +104,7 @@ fn new_thread(context: &ContextI386, thread: &Thread, request: &Request) -> SysR
     member.group.store(me.group(), Relaxed);
     member.session.store(me.session(), Relaxed);
     member.uid.store(me.uid(), Relaxed);
+    member.gid.store(me.gid(), Relaxed);
     member.signal_limit.store(me.0.signal_limit.load(Relaxed), Relaxed);
     member.start_ticks.store(u32::try_from(pal::now() / 10_000_000).unwrap_or(0), Relaxed);
     member.family.store(self_id(), Relaxed);
@@ -158,6 +159,7 @@ fn new_member(request: &Request) -> Result<&'static Member, Errno> {
     member.group.store(me.group(), Relaxed);
     member.session.store(me.session(), Relaxed);
     member.uid.store(me.uid(), Relaxed);
+    member.gid.store(me.gid(), Relaxed);
     member.signal_limit.store(me.0.signal_limit.load(Relaxed), Relaxed);
     member.flags.store(inherited | waits, Relaxed);
     member.exit_signal.store(request.exit_signal, Relaxed);

@@ -45,6 +45,8 @@ pub mod flag {
     pub const EXECUTED: u32 = 0x20;
     /// It waits inside a call.
     pub const SLEEPING: u32 = 0x40;
+    /// It has taken a signal that stops it, and none has come since that continues it.
+    pub const STOPS: u32 = 0x80;
 }
 
 /// The first process's number.
@@ -98,6 +100,8 @@ impl Seen {
         exit_signal = exit_signal;
         /// Its user.
         uid = uid;
+        /// Its group of users.
+        gid = gid;
         /// When it started, in clock ticks.
         start_ticks = start_ticks;
         /// CPU time used, in milliseconds; known at its end.
@@ -171,6 +175,14 @@ pub fn all() -> impl Iterator<Item = Seen> {
 #[must_use]
 pub fn find_thread(tid: u32) -> Option<Seen> {
     all_threads().find(|seen| seen.pid() == tid)
+}
+
+/// The process that has, or had, a number in the layer below.
+#[must_use]
+pub fn find_below(id: u32) -> Option<Seen> {
+    let is_it = |member: &&Member| id != 0 && member.family.load(Relaxed) == id;
+    let processes = || places().iter().filter(is_it).map(Seen).filter(|seen| !seen.is_thread());
+    processes().find(|seen| seen.state() != state::FREE).or_else(|| processes().next())
 }
 
 /// The process of that number, zombies included.

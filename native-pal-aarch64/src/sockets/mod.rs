@@ -57,7 +57,7 @@ fn host_kind(kind: u32) -> Result<SocketType, PalError> {
         socket_kind::SEQUENCED => Ok(SocketType::SEQPACKET),
         // Raw ones are for the privileged, whom a guest never is.
         3 | 10 => Err(PalError::NotPermitted),
-        1..=10 => Err(PalError::NoProtocol),
+        0..=10 => Err(PalError::NoProtocol),
         _ => Err(PalError::Invalid),
     }
 }

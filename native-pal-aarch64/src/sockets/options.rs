@@ -41,10 +41,16 @@ const KNOWN: &[(u32, &[u32], &[u32])] = &[
     (41, &[24], &[16, 17, 18, 19, 20, 21, 23, 25, 26, 49, 51, 62, 66, 67, 72, 78]),
 ];
 
-fn is_known(level: u32, name: u32, to_set: bool) -> bool {
-    KNOWN.iter().any(|(l, readable, settable)| {
-        *l == level && (settable.contains(&name) || !to_set && readable.contains(&name))
-    })
+/// Whether an option may be read, or set.
+fn check(level: u32, name: u32, to_set: bool) -> Result<(), PalError> {
+    let mut of_level = KNOWN.iter().filter(|(l, ..)| *l == level).peekable();
+    of_level.peek().ok_or(PalError::NotSupported)?;
+    let known = |list: &[u32]| list.contains(&name);
+    if of_level.any(|(_, readable, settable)| known(settable) || !to_set && known(readable)) {
+        Ok(())
+    } else {
+        Err(PalError::NoOption)
+    }
 }
 
 fn number(of: u32) -> Result<i32, PalError> {
@@ -62,9 +68,7 @@ pub(crate) fn get_option(
 ) -> PalResult {
     let stream = super::stream(handle)?;
     let fd = socket(&stream)?.fd();
-    if !is_known(level, name, false) {
-        return Err(PalError::NoOption);
-    }
+    check(level, name, false)?;
     let mut bytes = vec![0; cap.min(VALUE_MAX)];
     if (level, name) == (GENERAL, PEER_CREDENTIALS) {
         let peer = rustix::net::sockopt::socket_peercred(fd).map_err(|errno| match errno {
@@ -91,9 +95,7 @@ pub(super) fn peer_id(pid: i32, uid: u32, gid: u32) -> Vec<u8> {
 pub(crate) fn set_option(handle: Handle, level: u32, name: u32, value: InBytes<'_>, len: usize) -> PalResult {
     let stream = super::stream(handle)?;
     let socket = socket(&stream)?;
-    if !is_known(level, name, true) {
-        return Err(PalError::NoOption);
-    }
+    check(level, name, true)?;
     if len > VALUE_MAX {
         return Err(PalError::Invalid);
     }

@@ -30,6 +30,7 @@ use pal_abi::{Attr, PalError, PalResult, Status, flags};
 use crate::handle::{Export, Object, WaitSource};
 use crate::sys::mem::Source;
 use crate::user::Buffer;
+use crate::wait;
 
 pub(crate) use calls::{
     attributes_query, attributes_query_by_handle, attributes_set_by_handle, delete, enumerate_children,
@@ -259,6 +260,36 @@ pub(crate) fn polled(fd: BorrowedFd<'_>, which: u32) -> WaitSource<'_> {
 pub(crate) struct StreamEvent {
     stream: Arc<Stream>,
     which: u32,
+}
+
+impl StreamEvent {
+    /// All that is the case with the stream, of `flags::ready`.
+    pub(crate) fn readiness(&self) -> u32 {
+        const ALL: i16 = libc::POLLIN
+            | libc::POLLPRI
+            | libc::POLLOUT
+            | libc::POLLRDNORM
+            | libc::POLLRDBAND
+            | libc::POLLWRNORM
+            | libc::POLLWRBAND
+            | libc::POLLRDHUP;
+        let source = match self.stream.ops.event_source(flags::event::READABLE) {
+            WaitSource::None => self.stream.ops.event_source(flags::event::WRITABLE),
+            source => source,
+        };
+        match source {
+            WaitSource::Poll(fd, _) => {
+                let mut polled = [wait::pollfd(fd, ALL)];
+                let _ = wait::is_ready(&mut polled);
+                u32::from(polled[0].revents.cast_unsigned())
+            }
+            WaitSource::Ready => {
+                let normal = flags::ready::READ_NORMAL | flags::ready::WRITE_NORMAL;
+                flags::ready::READABLE | flags::ready::WRITABLE | normal
+            }
+            WaitSource::None => 0,
+        }
+    }
 }
 
 impl Object for StreamEvent {

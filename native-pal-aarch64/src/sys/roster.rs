@@ -14,6 +14,9 @@ use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
 pub(crate) struct Entry {
     id: AtomicU32,
     pid: AtomicI32,
+    /// Who had the slot before, for what they have sent.
+    past_id: AtomicU32,
+    past_pid: AtomicI32,
 }
 
 /// The list.
@@ -54,12 +57,13 @@ impl Roster {
         (entry.id.load(Ordering::Acquire) == id && pid > 0).then_some(pid)
     }
 
-    /// The member that is process `pid`.
+    /// The member that is, or was, process `pid`.
     pub(crate) fn member(self, pid: i32) -> Option<u32> {
-        let of = |entry: &Entry| {
-            (entry.pid.load(Ordering::Acquire) == pid).then(|| entry.id.load(Ordering::Acquire))
+        let find = |of: fn(&Entry) -> (&AtomicI32, &AtomicU32)| {
+            self.0.iter().map(of).find(|(p, _)| p.load(Ordering::Acquire) == pid)
         };
-        self.0.iter().find_map(of).filter(|&id| id != 0 && pid > 0)
+        let found = find(|e| (&e.pid, &e.id)).or_else(|| find(|e| (&e.past_pid, &e.past_id)))?;
+        Some(found.1.load(Ordering::Acquire)).filter(|&id| id != 0 && pid > 0)
     }
 
     /// Enters member `id`. The supervisor's.
@@ -73,6 +77,8 @@ impl Roster {
     /// Takes member `id` off. The supervisor's.
     pub(crate) fn remove(self, id: u32) {
         if let Some(entry) = self.entry(id) {
+            entry.past_pid.store(entry.pid.load(Ordering::Acquire), Ordering::Release);
+            entry.past_id.store(id, Ordering::Release);
             entry.id.store(0, Ordering::Release);
             entry.pid.store(0, Ordering::Release);
         }
