@@ -33,6 +33,8 @@ pub(crate) struct Case {
     pub(crate) program: &'static str,
     pub(crate) arguments: &'static [&'static str],
     pub(crate) input: &'static str,
+    /// Options of `trunnion run`.
+    pub(crate) options: &'static [&'static str],
     pub(crate) judge: Judge,
     /// Whether the emulated host is left out: the program would measure qemu more than us, or meet its defects.
     this_host_only: bool,
@@ -51,11 +53,19 @@ impl Case {
 }
 
 const fn case(name: &'static str) -> Case {
-    Case { name, program: name, arguments: &[], input: "", judge: Judge::Hardware, this_host_only: false }
+    Case {
+        name,
+        program: name,
+        arguments: &[],
+        input: "",
+        options: &[],
+        judge: Judge::Hardware,
+        this_host_only: false,
+    }
 }
 
 const fn with(name: &'static str, program: &'static str, arguments: &'static [&'static str]) -> Case {
-    Case { name, program, arguments, input: "", judge: Judge::Hardware, this_host_only: false }
+    Case { name, program, arguments, input: "", options: &[], judge: Judge::Hardware, this_host_only: false }
 }
 
 const fn hostile(
@@ -64,7 +74,15 @@ const fn hostile(
     arguments: &'static [&'static str],
     endings: &'static [Ending],
 ) -> Case {
-    Case { name, program, arguments, input: "", judge: Judge::OneOf(endings), this_host_only: false }
+    Case {
+        name,
+        program,
+        arguments,
+        input: "",
+        options: &[],
+        judge: Judge::OneOf(endings),
+        this_host_only: false,
+    }
 }
 
 /// How a program of random gate calls may end: by its own doing, by its alarm, by a signal, or by one line of ours.
@@ -128,6 +146,8 @@ pub(crate) const CASES: &[Case] = &[
     case("syscalls_process"),
     case("syscalls_tier0"),
     case("many_processes"),
+    case("sockets_unix"),
+    Case { options: &["--net", "host"], ..case("sockets_inet") },
     Case { input: "one\ntwo\nthe last without an end", ..case("echo_input") },
     with("die_null", "die", &["null"]),
     with("die_overflow", "die", &["overflow"]),

@@ -104,7 +104,8 @@ impl Way {
             }
             Self::Trunnion { engine, .. } => {
                 let mut trunnion = self.start();
-                trunnion.args(["run", "--engine", engine, "--env", "GREETING=good day", "--"]).arg(&program);
+                trunnion.args(["run", "--engine", engine, "--env", "GREETING=good day"]);
+                trunnion.args(case.options).arg("--").arg(&program);
                 trunnion
             }
         };

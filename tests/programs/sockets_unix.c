@@ -289,9 +289,10 @@ static void rights(void) {
         read(got[0], b, 4);
         _exit(write(s[1], "d", 1) == 1 ? 0 : 1);
     }
-    show("send one", send_fds(s[0], &file, 1));
+    long one = send_fds(s[0], &file, 1);
     read(s[0], b, 1);
     wait(NULL);
+    show("send one", one);
     show("offset moved by the child", r(lseek(file, 0, SEEK_CUR)));
     /* No room. */
     int two[2] = {file, file};

@@ -188,6 +188,16 @@ impl OpenFile {
         }
     }
 
+    /// Whether it carries bytes from here to there, of which a part may go at a time.
+    #[must_use]
+    pub const fn is_stream(&self) -> bool {
+        match &self.object {
+            Object::Host(host) => !host.seekable,
+            Object::Socket(socket) => socket.is_stream(),
+            _ => false,
+        }
+    }
+
     /// Whether the offset means something.
     #[must_use]
     pub const fn is_seekable(&self) -> bool {

@@ -66,6 +66,26 @@ pub fn interruptible<T>(thread: &Thread, mut call: impl FnMut() -> Result<T, Err
     }
 }
 
+/// Repeats a transfer to a stream until all is moved, where an interruption without a signal cut it short. `call` moves
+/// what is left from an offset on.
+///
+/// # Errors
+/// Those of the call, where nothing was moved before.
+pub fn whole(thread: &Thread, len: u32, mut call: impl FnMut(u32) -> SysResult) -> SysResult {
+    let mut done = 0;
+    loop {
+        match interruptible(thread, || call(done)) {
+            Ok(moved) => done += moved,
+            Err(_) if done > 0 => return Ok(done),
+            error => return error,
+        }
+        // A call that waits moves less only where it was interrupted; one that does not says so the next time.
+        if done >= len || is_due(thread) {
+            return Ok(done);
+        }
+    }
+}
+
 /// Sleeps until one of the objects is signalled (its index), the deadline comes (`None`) or somebody rings (`None`).
 ///
 /// # Errors

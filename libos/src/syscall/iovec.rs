@@ -10,7 +10,7 @@ use crate::arch::user;
 use crate::error::{Errno, SysResult};
 use crate::fs::file::OpenFile;
 use crate::fs::table;
-use crate::signal::{interruptible, job};
+use crate::signal::{self, interruptible, job};
 
 const MAX: u32 = 1024;
 
@@ -74,9 +74,10 @@ const STREAM_MAX: u32 = 65536;
 fn whole(call: &Call<'_>, file: &OpenFile, pieces: &[(u32, u32)], direction: Direction) -> SysResult {
     if direction == Direction::Write {
         let buffer = gather(pieces, 0, STREAM_MAX)?;
-        return interruptible(call.thread, || {
+        let len = u32::try_from(buffer.len()).map_err(|_| Errno::EINVAL)?;
+        return signal::whole(call.thread, len, |from| {
             job::before_write(call.thread, file)?;
-            file.write_bytes(&buffer)
+            file.write_bytes(buffer.get(from as usize..).unwrap_or(&[]))
         });
     }
     let total = pieces.iter().map(|(_, len)| *len).sum::<u32>().min(STREAM_MAX);

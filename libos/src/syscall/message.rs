@@ -19,7 +19,7 @@ use crate::net::rights::{self, Parcel};
 use crate::net::{Direction, SOL_SOCKET, Socket, address};
 use crate::pal::now;
 use crate::signal::set::SIGPIPE;
-use crate::signal::{interruptible, raise};
+use crate::signal::{interruptible, raise, whole};
 use crate::task::process::process;
 
 /// `MSG_CMSG_COMPAT`, which no program may ask for.
@@ -74,10 +74,37 @@ fn broken(result: SysResult, flags: u32) -> SysResult {
     result
 }
 
+/// Bytes to be sent.
+#[derive(Clone, Copy)]
+enum Bytes<'a> {
+    /// The program's: address and number.
+    User(u32, u32),
+    /// Gathered ones.
+    Own(&'a [u8]),
+}
+
+impl Bytes<'_> {
+    fn len(self) -> u32 {
+        match self {
+            Self::User(_, len) => len,
+            Self::Own(bytes) => u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Those from an offset on.
+    fn after(&self, offset: u32) -> Result<(InBytes<'_>, u32), Errno> {
+        let rest = self.len() - offset;
+        Ok(match self {
+            Self::User(at, _) => (user::in_bytes(at.wrapping_add(offset), rest)?, rest),
+            Self::Own(bytes) => (bytes.get(offset as usize..).unwrap_or(&[]).into(), rest),
+        })
+    }
+}
+
 fn send(
     call: &Call<'_>,
     file: &OpenFile,
-    from: (InBytes<'_>, u32),
+    from: Bytes<'_>,
     flags: u32,
     to: &[u8],
     ancillary: &mut Ancillary,
@@ -85,8 +112,13 @@ fn send(
     let socket = of(file)?;
     let to = if to.is_empty() { Vec::new() } else { socket.meant(to)? };
     let deadline = socket.deadline(Direction::Send);
-    let result =
-        interruptible(call.thread, || socket.send(file.slot.flags(), from, flags, &to, ancillary, deadline));
+    let mut send =
+        |offset| socket.send(file.slot.flags(), from.after(offset)?, flags, &to, ancillary, deadline);
+    let result = if socket.is_stream() {
+        whole(call.thread, from.len(), send)
+    } else {
+        interruptible(call.thread, || send(0))
+    };
     broken(socket.interrupted(Direction::Send, result), flags)
 }
 
@@ -102,7 +134,7 @@ pub(super) fn sendto(
     let file = get(fd)?;
     let to = if to.0 == 0 { Vec::new() } else { address::read(to.0, to_len)? };
     let len = len.min(MAX_TRANSFER);
-    send(call, &file, (user::in_bytes(buf.0, len)?, len), flags.0, &to, &mut Ancillary::default())
+    send(call, &file, Bytes::User(buf.0, len), flags.0, &to, &mut Ancillary::default())
 }
 
 fn receive(
@@ -208,7 +240,7 @@ fn send_message(call: &Call<'_>, file: &OpenFile, at: u32, flags: u32) -> SysRes
     };
     let mut with = ancillary(header.control, header.control_len)?;
     if let [(base, len)] = header.pieces[..] {
-        return send(call, file, (user::in_bytes(base, len)?, len), flags, &to, &mut with);
+        return send(call, file, Bytes::User(base, len), flags, &to, &mut with);
     }
     if !socket.is_stream() && header.bytes() > GATHER_MAX {
         return Err(Errno::EMSGSIZE);
@@ -216,8 +248,7 @@ fn send_message(call: &Call<'_>, file: &OpenFile, at: u32, flags: u32) -> SysRes
     let mut done = 0;
     loop {
         let bytes = iovec::gather(&header.pieces, done, GATHER_MAX)?;
-        let len = u32::try_from(bytes.len()).map_err(|_| Errno::EMSGSIZE)?;
-        match send(call, file, (bytes.as_slice().into(), len), flags, &to, &mut with) {
+        match send(call, file, Bytes::Own(&bytes), flags, &to, &mut with) {
             Ok(sent) => done += sent,
             Err(_) if done > 0 => return Ok(done),
             error => return error,
@@ -421,9 +452,8 @@ pub(super) fn transfer(call: &Call<'_>, file: &OpenFile, pieces: &[(u32, u32)], 
     match way {
         Way::Write => {
             let bytes = iovec::gather(pieces, 0, GATHER_MAX)?;
-            let len = u32::try_from(bytes.len()).map_err(|_| Errno::EMSGSIZE)?;
             // The caller raises SIGPIPE.
-            send(call, file, (bytes.as_slice().into(), len), NO_SIGNAL, &[], &mut Ancillary::default())
+            send(call, file, Bytes::Own(&bytes), NO_SIGNAL, &[], &mut Ancillary::default())
         }
         Way::Read => {
             let total = pieces.iter().map(|(_, len)| *len).sum::<u32>().min(GATHER_MAX);

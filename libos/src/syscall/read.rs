@@ -3,9 +3,10 @@
 use super::Call;
 use super::arg::{Fd, Ptr, wide};
 use crate::error::{Errno, SysResult};
+use crate::fs::file::MAX_TRANSFER;
 use crate::fs::table;
 use crate::signal::set::SIGPIPE;
-use crate::signal::{interruptible, job, raise};
+use crate::signal::{interruptible, job, raise, whole};
 
 pub(super) fn read(call: &mut Call<'_>, fd: Fd, buf: Ptr, count: u32) -> SysResult {
     let file = table::get(fd.0)?;
@@ -17,10 +18,16 @@ pub(super) fn read(call: &mut Call<'_>, fd: Fd, buf: Ptr, count: u32) -> SysResu
 
 pub(super) fn write(call: &mut Call<'_>, fd: Fd, buf: Ptr, count: u32) -> SysResult {
     let file = table::get(fd.0)?;
-    broken(interruptible(call.thread, || {
+    let count = count.min(MAX_TRANSFER);
+    let write = |from: u32| {
         job::before_write(call.thread, &file)?;
-        file.write(None, buf.0, count)
-    }))
+        file.write(None, buf.0.wrapping_add(from), count - from)
+    };
+    broken(if file.is_stream() {
+        whole(call.thread, count, write)
+    } else {
+        interruptible(call.thread, || write(0))
+    })
 }
 
 /// A write nobody will read raises SIGPIPE as well.
