@@ -312,6 +312,19 @@ impl Emit for Trace<'_> {
     fn set_xmm(&mut self, n: u8, (): ()) {
         self.effects.xmm_written |= 1 << (n & 7);
     }
+    fn mmx(&mut self, _: u8) -> Width {
+        self.effects.helper_fpu = true;
+        Width::B64
+    }
+    fn set_mmx(&mut self, _: u8, _: Width) {
+        self.effects.helper_fpu = true;
+    }
+    fn set_x87_tags(&mut self, _: bool) {
+        self.effects.helper_fpu = true;
+    }
+    fn x87_pending(&mut self) {
+        self.effects.helper_fpu = true;
+    }
     fn load_vec(&mut self, _: Width, _: bool) {
         self.memory(false);
     }

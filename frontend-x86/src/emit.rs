@@ -420,6 +420,14 @@ pub trait Emit {
     // ---- vectors
     /// Reads XMMn.
     fn xmm(&mut self, n: u8) -> Self::Vec;
+    /// MMX register `n`, 64 bits.
+    fn mmx(&mut self, n: u8) -> Self::Int;
+    /// Writes MMX register `n`; the sign and the exponent of its x87 register become ones.
+    fn set_mmx(&mut self, n: u8, v: Self::Int);
+    /// Sets TOP to 0, and all x87 registers to valid or to empty.
+    fn set_x87_tags(&mut self, valid: bool);
+    /// Whether an unmasked x87 exception is pending.
+    fn x87_pending(&mut self) -> Self::Bool;
     /// Writes XMMn.
     fn set_xmm(&mut self, n: u8, v: Self::Vec);
     /// Loads 16 bytes; #GP where `aligned` and the address is not a multiple of 16.

@@ -31,10 +31,6 @@ macro_rules! for_each_helper {
         $mac! {
             Cpuid => Whole, $crate::semantics::system::cpuid_helper;
             LoadSegment => Whole, $crate::semantics::segment::load_helper;
-            MmxRead => Fpu, $crate::semantics::mmx::read_helper;
-            MmxWrite => Fpu, $crate::semantics::mmx::write_helper;
-            MmxEnter => Fpu, $crate::semantics::mmx::enter_helper;
-            MmxEmpty => Fpu, $crate::semantics::mmx::empty_helper;
             LoadMxcsr => Fpu, $crate::semantics::sse::load_mxcsr_helper;
             StoreMxcsr => Fpu, $crate::semantics::sse::store_mxcsr_helper;
             CheckCodeSelector => Fpu, $crate::semantics::segment::check_code_helper;
@@ -48,7 +44,6 @@ macro_rules! for_each_helper {
             ParallelExtract => Fpu, $crate::semantics::bmi::pext_helper;
             Crc32 => Fpu, $crate::semantics::crc32::crc32_helper;
             CompareStrings => Fpu, $crate::semantics::sse::string::compare_helper;
-            X87Pending => Fpu, $crate::semantics::x87::pending_helper;
             X87Arith => Fpu, $crate::semantics::x87::arith::arith_helper;
             X87ArithMemory => Fpu, $crate::semantics::x87::arith::arith_memory_helper;
             X87Compare => Fpu, $crate::semantics::x87::compare::compare_helper;
@@ -97,7 +92,6 @@ macro_rules! for_each_vec_helper {
             PackedMultiplyLow16 => $crate::semantics::sse::integer::pmullw_helper;
             PackedMultiplyHigh16 => $crate::semantics::sse::integer::pmulhw_helper;
             PackedMultiplyHighUnsigned16 => $crate::semantics::sse::integer::pmulhuw_helper;
-            PackedMultiplyUnsigned32 => $crate::semantics::sse::integer::pmuludq_helper;
             PackedMultiplyAdd16 => $crate::semantics::sse::integer::pmaddwd_helper;
             PackedAverage8 => $crate::semantics::sse::integer::pavgb_helper;
             PackedAverage16 => $crate::semantics::sse::integer::pavgw_helper;
@@ -143,7 +137,6 @@ macro_rules! for_each_vec_helper {
             F64ToI32 => $crate::semantics::sse::convert::f64_to_i32_helper;
             PackUnsigned32 => $crate::semantics::sse::sse41::packusdw_helper;
             PackedMultiplyLow32 => $crate::semantics::sse::sse41::pmulld_helper;
-            PackedMultiplySigned32 => $crate::semantics::sse::sse41::pmuldq_helper;
             PackedMinimum16 => $crate::semantics::sse::sse41::phminposuw_helper;
             PackedSumsOfDifferences8 => $crate::semantics::sse::sse41::mpsadbw_helper;
             PackedShuffle8 => $crate::semantics::sse::ssse3::pshufb_helper;

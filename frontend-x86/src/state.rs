@@ -87,6 +87,11 @@ pub struct X87State {
     pub data_selector: u16,
 }
 
+impl X87State {
+    /// ES of the status word: an unmasked exception is pending.
+    pub const SUMMARY: u16 = 1 << 7;
+}
+
 impl Default for X87State {
     /// As FNINIT leaves it.
     fn default() -> Self {

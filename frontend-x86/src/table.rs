@@ -329,7 +329,7 @@ macro_rules! for_each_mnemonic {
             Pmullw => $crate::semantics::sse::integer::out_of_line, fuzz;
             Pmulhw => $crate::semantics::sse::integer::out_of_line, fuzz;
             Pmulhuw => $crate::semantics::sse::integer::out_of_line, fuzz;
-            Pmuludq => $crate::semantics::sse::integer::out_of_line, fuzz;
+            Pmuludq => $crate::semantics::sse::integer::multiply_even, fuzz;
             Pmaddwd => $crate::semantics::sse::integer::out_of_line, fuzz;
             Pavgb => $crate::semantics::sse::integer::out_of_line, fuzz;
             Pavgw => $crate::semantics::sse::integer::out_of_line, fuzz;
@@ -536,7 +536,7 @@ macro_rules! for_each_mnemonic {
             Pmaddubsw => $crate::semantics::sse::integer::out_of_line, fuzz;
             Pmulhrsw => $crate::semantics::sse::integer::out_of_line, fuzz;
             Pmulld => $crate::semantics::sse::integer::out_of_line, fuzz;
-            Pmuldq => $crate::semantics::sse::integer::out_of_line, fuzz;
+            Pmuldq => $crate::semantics::sse::integer::multiply_even, fuzz;
             Packusdw => $crate::semantics::sse::integer::out_of_line, fuzz;
             Phminposuw => $crate::semantics::sse::integer::out_of_line, fuzz;
             Pminsb => $crate::semantics::sse::integer::lanes, fuzz;

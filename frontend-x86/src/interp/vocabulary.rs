@@ -386,6 +386,25 @@ impl<M: GuestMemory + ?Sized> Emit for Interp<'_, M> {
             self.cpu.xmm[usize::from(n & 7)] = v;
         }
     }
+    fn mmx(&mut self, n: u8) -> Value {
+        #[expect(clippy::cast_possible_truncation, reason = "the significand")]
+        let significand = self.cpu.x87.regs[usize::from(n & 7)] as u64;
+        Value::new(Width::B64, significand)
+    }
+    fn set_mmx(&mut self, n: u8, v: Value) {
+        if self.live() {
+            self.cpu.x87.regs[usize::from(n & 7)] = 0xffff << 64 | u128::from(v.bits());
+        }
+    }
+    fn set_x87_tags(&mut self, valid: bool) {
+        if self.live() {
+            self.cpu.x87.top = 0;
+            self.cpu.x87.valid = if valid { 0xff } else { 0 };
+        }
+    }
+    fn x87_pending(&mut self) -> bool {
+        self.cpu.x87.is_pending()
+    }
     fn load_vec(&mut self, addr: Value, aligned: bool) -> u128 {
         self.check_vector(addr, aligned);
         self.check_aligned(addr, 16);

@@ -8,57 +8,29 @@ use super::sse::{vector, xmm};
 use crate::decode::{Insn, MemoryAccess, segment};
 use crate::emit::{Emit, Flow, FlowOf, Width};
 use crate::engine::Exception;
-use crate::helper_table::{Helper, HelperArgs};
 use crate::operand::{Address, effective, linear, place, read as read_place, write as write_place};
-use crate::state::{CpuState, Gpr, Segment};
+use crate::state::{Gpr, Segment};
 use iced_x86::OpKind;
-
-/// MMX register `args[0]`.
-pub fn read_helper(cpu: &mut CpuState, args: &HelperArgs) -> u64 {
-    #[expect(clippy::cast_possible_truncation, reason = "the significand")]
-    let significand = cpu.x87.regs[(args[0] & 7) as usize] as u64;
-    significand
-}
-
-/// Writes `args[1]` to MMX register `args[0]`.
-pub fn write_helper(cpu: &mut CpuState, args: &HelperArgs) -> u64 {
-    cpu.x87.regs[(args[0] & 7) as usize] = 0xffff << 64 | u128::from(args[1]);
-    enter_helper(cpu, args)
-}
-
-/// What every MMX instruction does to the x87 unit.
-pub fn enter_helper(cpu: &mut CpuState, _: &HelperArgs) -> u64 {
-    cpu.x87.top = 0;
-    cpu.x87.valid = 0xff;
-    0
-}
-
-/// EMMS: all registers empty.
-pub fn empty_helper(cpu: &mut CpuState, _: &HelperArgs) -> u64 {
-    cpu.x87.top = 0;
-    cpu.x87.valid = 0;
-    0
-}
 
 /// #MF where an unmasked x87 exception is pending.
 pub(super) fn begin<E: Emit>(e: &mut E) {
-    let status = e.helper(Helper::X87Pending, &[]);
-    e.raise_status(status);
+    let pending = e.x87_pending();
+    e.raise_if(pending, Exception::Math);
 }
 
 /// The MMX register that is operand `n`.
 fn read<E: Emit>(e: &mut E, i: &Insn, n: u32) -> E::Int {
-    let number = e.imm(Width::B8, u64::from(xmm(i, n)));
-    e.helper(Helper::MmxRead, &[number])
+    e.mmx(xmm(i, n))
 }
 
 pub(super) fn write<E: Emit>(e: &mut E, i: &Insn, n: u32, v: E::Int) {
-    let number = e.imm(Width::B8, u64::from(xmm(i, n)));
-    e.helper(Helper::MmxWrite, &[number, v]);
+    e.set_mmx(xmm(i, n), v);
+    enter(e);
 }
 
+/// What every MMX instruction does to the x87 unit.
 pub(super) fn enter<E: Emit>(e: &mut E) {
-    e.helper(Helper::MmxEnter, &[]);
+    e.set_x87_tags(true);
 }
 
 /// Operand `n`, an MMX register or memory, as 64 bits.
@@ -280,7 +252,7 @@ pub(super) fn store_masked<E: Emit>(e: &mut E, i: &Insn, value: E::Vec, mask: E:
 /// `EMMS` — all x87 registers empty.
 pub fn emms<E: Emit>(e: &mut E, _: &Insn) -> FlowOf<E> {
     begin(e);
-    e.helper(Helper::MmxEmpty, &[]);
+    e.set_x87_tags(false);
     Flow::Next
 }
 

@@ -3,7 +3,7 @@
 use super::{Clif, Int, int_type};
 use crate::outcome::{Kind, Outcome};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{I16, I32, I64};
+use cranelift_codegen::ir::types::{I8, I16, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Value, ValueDef};
 use frontend_x86::decode::{Insn, MemoryAccess};
 use frontend_x86::emit::{AtomicOp, Emit, Lane, Reg, StringInsn, VecBitOp, VecOp, VecShift, Width};
@@ -11,8 +11,13 @@ use frontend_x86::engine::Exception;
 use frontend_x86::flags::{ARITHMETIC, Cond, Flag, FlagRule};
 use frontend_x86::helper_table::{Helper, Scope, VecHelper};
 use frontend_x86::operand::Address;
-use frontend_x86::state::{CpuState, Segment, SegmentState, eflags};
+use frontend_x86::state::{CpuState, Segment, SegmentState, X87State, eflags};
 use std::mem::offset_of;
+
+/// Where the significand of x87 register `n` lies in the state.
+const fn x87_register(n: u8) -> usize {
+    offset_of!(CpuState, x87) + offset_of!(X87State, regs) + 16 * (n & 7) as usize
+}
 
 impl Clif<'_> {
     /// Whether a count is known to be smaller than `bits`: a constant, or masked by one.
@@ -101,7 +106,7 @@ impl Emit for Clif<'_> {
         Int { v: self.iconst(int_type(w), k), w }
     }
     fn bool(&mut self, k: bool) -> Value {
-        self.iconst(cranelift_codegen::ir::types::I8, u64::from(k))
+        self.iconst(I8, u64::from(k))
     }
     fn reg(&mut self, r: Reg) -> Int {
         let full = self.b.use_var(self.gpr[r.gpr() as usize]);
@@ -387,6 +392,28 @@ impl Emit for Clif<'_> {
     }
     fn set_xmm(&mut self, n: u8, v: Value) {
         self.write_xmm(n, v);
+    }
+    fn mmx(&mut self, n: u8) -> Int {
+        Int { v: self.load_state(I64, x87_register(n)), w: Width::B64 }
+    }
+    fn set_mmx(&mut self, n: u8, v: Int) {
+        self.store_state(v.v, x87_register(n));
+        let ones = self.iconst(I64, 0xffff);
+        self.store_state(ones, x87_register(n) + 8);
+    }
+    fn set_x87_tags(&mut self, valid: bool) {
+        let x87 = offset_of!(CpuState, x87);
+        for (at, value) in
+            [(offset_of!(X87State, top), 0), (offset_of!(X87State, valid), if valid { 0xff } else { 0 })]
+        {
+            let value = self.iconst(I8, value);
+            self.store_state(value, x87 + at);
+        }
+    }
+    fn x87_pending(&mut self) -> Value {
+        let status = self.load_state(I16, offset_of!(CpuState, x87) + offset_of!(X87State, status));
+        let summary = self.b.ins().band_imm_u(status, i64::from(X87State::SUMMARY));
+        self.compare_zero(IntCC::NotEqual, summary)
     }
     fn load_vec(&mut self, addr: Int, aligned: bool) -> Value {
         self.load_vector(addr.v, aligned)

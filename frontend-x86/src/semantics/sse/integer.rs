@@ -4,7 +4,7 @@
 
 use super::{packed, source, vector, xmm};
 use crate::decode::Insn;
-use crate::emit::{Emit, Flow, FlowOf, Lane, VecOp, VecShift};
+use crate::emit::{Emit, Flow, FlowOf, Lane, VecOp, VecShift, Width};
 use crate::engine::Exception;
 use crate::helper_table::VecHelper;
 use crate::semantics::mmx;
@@ -62,7 +62,6 @@ pub fn out_of_line<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
         Mnemonic::Pmullw => VecHelper::PackedMultiplyLow16,
         Mnemonic::Pmulhw => VecHelper::PackedMultiplyHigh16,
         Mnemonic::Pmulhuw => VecHelper::PackedMultiplyHighUnsigned16,
-        Mnemonic::Pmuludq => VecHelper::PackedMultiplyUnsigned32,
         Mnemonic::Pmaddwd => VecHelper::PackedMultiplyAdd16,
         Mnemonic::Pavgb => VecHelper::PackedAverage8,
         Mnemonic::Pavgw => VecHelper::PackedAverage16,
@@ -74,7 +73,6 @@ pub fn out_of_line<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
         Mnemonic::Pmaddubsw => VecHelper::PackedMultiplyAdd8,
         Mnemonic::Pmulhrsw => VecHelper::PackedMultiplyRounded16,
         Mnemonic::Pmulld => VecHelper::PackedMultiplyLow32,
-        Mnemonic::Pmuldq => VecHelper::PackedMultiplySigned32,
         Mnemonic::Phminposuw => VecHelper::PackedMinimum16,
         _ => return Flow::Raise(Exception::InvalidOpcode),
     };
@@ -197,10 +195,21 @@ pub fn pmulhuw_helper(_: &mut CpuState, a: u128, b: u128, _: u32) -> u128 {
     map(16, a, b, |x, y| (x * y) >> 16)
 }
 
-/// `PMULUDQ` — whole products of the even lanes.
-pub fn pmuludq_helper(_: &mut CpuState, a: u128, b: u128, _: u32) -> u128 {
-    let product = |at: u32| u128::from(u64::from((a >> at) as u32) * u64::from((b >> at) as u32)) << at;
-    product(0) | product(64)
+/// `PMULUDQ`, `PMULDQ` — whole products of the even lanes.
+pub fn multiply_even<E: Emit>(e: &mut E, i: &Insn) -> FlowOf<E> {
+    let signed = i.mnemonic() == Mnemonic::Pmuldq;
+    packed(e, i, |e, a, b| {
+        let mut result = e.vec_zero();
+        for lane in 0..2 {
+            let [x, y] = [a, b].map(|v| {
+                let half = e.extract(v, Width::B32, 2 * lane);
+                if signed { e.sext(Width::B64, half) } else { e.zext(Width::B64, half) }
+            });
+            let product = e.mul(x, y);
+            result = e.insert(result, Width::B64, lane, product);
+        }
+        result
+    })
 }
 
 /// `PMADDWD` — sums of pairs of signed products, wrapping.

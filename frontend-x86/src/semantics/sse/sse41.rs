@@ -62,13 +62,6 @@ pub fn pmulld_helper(_: &mut CpuState, a: u128, b: u128, _: u32) -> u128 {
     map(32, a, b, u32::wrapping_mul)
 }
 
-/// `PMULDQ` — whole signed products of the even lanes. SDM vol. 2B.
-pub fn pmuldq_helper(_: &mut CpuState, a: u128, b: u128, _: u32) -> u128 {
-    let lane = |v: u128, at: u32| i64::from(((v >> at) as u32).cast_signed());
-    let product = |at: u32| u128::from((lane(a, at) * lane(b, at)).cast_unsigned()) << at;
-    product(0) | product(64)
-}
-
 /// `PACKUSDW` — signed doublewords to unsigned words. SDM vol. 2B.
 pub fn packusdw_helper(_: &mut CpuState, a: u128, b: u128, _: u32) -> u128 {
     pack(32, a, b, |x| x.cast_signed().clamp(0, 0xffff).cast_unsigned())

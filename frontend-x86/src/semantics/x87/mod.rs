@@ -19,15 +19,8 @@ mod unit;
 pub mod xsave;
 
 use crate::engine::Exception;
-use crate::helper_table::HelperArgs;
-use crate::state::CpuState;
 
 /// What a helper answers where #MF is due.
 fn math_fault() -> u64 {
     Exception::Math.status()
-}
-
-/// 0, or the status of #MF where an unmasked exception is pending.
-pub fn pending_helper(cpu: &mut CpuState, _: &HelperArgs) -> u64 {
-    if cpu.x87.is_pending() { math_fault() } else { 0 }
 }

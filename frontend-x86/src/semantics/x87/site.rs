@@ -2,7 +2,7 @@
 
 use crate::decode::Insn;
 use crate::emit::{Emit, Width};
-use crate::helper_table::Helper;
+use crate::engine::Exception;
 use crate::operand::{effective, linear};
 use crate::state::{CpuState, Segment};
 
@@ -110,8 +110,8 @@ pub(super) fn has_memory(i: &Insn) -> bool {
 
 /// Raises #MF where an unmasked exception is pending. It comes before any fault of the memory operand.
 pub(super) fn check_pending<E: Emit>(e: &mut E) {
-    let status = e.helper(Helper::X87Pending, &[]);
-    e.raise_status(status);
+    let pending = e.x87_pending();
+    e.raise_if(pending, Exception::Math);
 }
 
 /// The linear address of the memory operand, and the offset that FDP records.

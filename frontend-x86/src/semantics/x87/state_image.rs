@@ -8,8 +8,9 @@ use crate::decode::Insn;
 use crate::emit::{Emit, Flow, FlowOf, Width};
 use crate::engine::Exception;
 use crate::helper_table::{Helper, HelperArgs};
+use crate::operand::effective;
 use crate::semantics::sse::MXCSR_MASK;
-use crate::state::CpuState;
+use crate::state::{CpuState, Segment};
 
 /// Where the XMM registers begin.
 const XMM: u32 = 160;
@@ -29,8 +30,14 @@ pub(super) fn misaligned<E: Emit>(e: &mut E, at: E::Int, by: u32) {
 
 /// The image must begin at a multiple of 16.
 fn aligned<E: Emit>(e: &mut E, i: &Insn) -> E::Int {
+    // This hardware checks the alignment of the first 4 bytes before that of the image, and before it refuses to write
+    // through CS.
+    let address = i.address();
+    if address.segment == Segment::Cs {
+        let offset = effective(e, &address);
+        e.check_aligned(offset, 4);
+    }
     let (at, _) = memory(e, i);
-    // This hardware checks the alignment of the first 4 bytes before that of the image.
     e.check_aligned(at, 4);
     misaligned(e, at, 16);
     at

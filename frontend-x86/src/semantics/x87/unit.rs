@@ -4,7 +4,7 @@ use crate::helpers::softfloat::{Class, Control, F80, Status};
 use crate::state::X87State;
 
 /// ES: an unmasked exception is pending; B is its copy.
-const SUMMARY: u16 = 1 << 7;
+const SUMMARY: u16 = X87State::SUMMARY;
 const BUSY: u16 = 1 << 15;
 /// Bits of the control word that can be set; bit 6 always is.
 const CONTROL_WRITABLE: u16 = 0x1f3f;
@@ -91,7 +91,7 @@ impl X87State {
     }
 
     /// Whether an unmasked exception is pending: the next waiting instruction raises #MF.
-    pub(super) fn is_pending(&self) -> bool {
+    pub(crate) fn is_pending(&self) -> bool {
         self.status & SUMMARY != 0
     }
 
