@@ -1,8 +1,9 @@
 //! Decoded blocks for the interpreter, kept by each thread.
 //!
 //! A block is a straight run of instructions on pages that are watched, used while what it was decoded from is the same
-//! ([`crate::origin`]). Blocks lie behind each other in one store, which is emptied as a whole when it is full, and their
-//! counts apart from them: a cloned process that runs on writes few of the pages that it shares with its parent.
+//! ([`crate::origin`]). Blocks lie behind each other in one store, which is emptied as a whole when it is full. Their counts
+//! are apart from them, and stay: of a large program that runs on and on through more than the store holds, what is hot
+//! still becomes so; and a cloned process writes few of the pages that it shares with its parent.
 
 use crate::origin::{self, Generation, WatchPage};
 use crate::pages::Pages;
@@ -19,7 +20,7 @@ const SLOTS: usize = 1 << 16;
 /// Most instructions in one block.
 const LENGTH: usize = 32;
 /// Instructions in the store, and so blocks at most, and bytes at most 15 times as many.
-const STORED: usize = 1 << 16;
+const STORED: usize = 1 << 18;
 
 /// A block.
 #[derive(Clone, Debug)]
@@ -48,8 +49,8 @@ pub(crate) struct BlockCache {
     profile: Profile,
     /// Where blocks are in the store, from 1; 0 for a vacant slot.
     slots: Box<[u32]>,
-    /// How often the block in the same place of the store was executed.
-    executions: Vec<u32>,
+    /// How often the blocks of a slot were executed: one that follows another there is compiled sooner, which does no harm.
+    executions: Box<[u32]>,
     store: Store,
 }
 
@@ -57,7 +58,7 @@ pub(crate) struct BlockCache {
 #[derive(Debug)]
 pub(crate) struct Found<'a> {
     pub(crate) insns: &'a [Insn],
-    /// How often it was executed before.
+    /// How often it was executed before, or others in its slot.
     pub(crate) executions: &'a mut u32,
 }
 
@@ -85,7 +86,7 @@ impl BlockCache {
             identity,
             profile,
             slots: vec![0; SLOTS].into(),
-            executions: Vec::with_capacity(STORED),
+            executions: vec![0; SLOTS].into(),
             store: Store {
                 blocks: Vec::with_capacity(STORED),
                 insns: Vec::with_capacity(STORED),
@@ -121,22 +122,23 @@ impl BlockCache {
             Some(at) if origin::is_current(&self.store.blocks[at].seen, pages) => at,
             Some(at) if self.store.is_unchanged(at, memory, watch) => at,
             _ => {
-                let executions = known.map_or(0, |at| self.executions[at] / 2);
+                if known.is_some() {
+                    // Its bytes changed: code that is written again and again is not worth compiling.
+                    self.executions[slot(eip)] /= 2;
+                }
                 if self.store.is_full() {
                     self.store.clear();
-                    self.executions.clear();
                     self.slots.fill(0);
                 }
                 let block = self.store.decode(memory, pages, eip, self.profile, watch)?;
                 self.store.blocks.push(block);
-                self.executions.push(executions);
-                let count = self.executions.len();
+                let count = self.store.blocks.len();
                 self.slots[slot(eip)] = u32::try_from(count).expect("the store is bounded");
                 count - 1
             }
         };
         let insns = &self.store.insns[range(&self.store.blocks[at].insns)];
-        Ok(Found { insns, executions: &mut self.executions[at] })
+        Ok(Found { insns, executions: &mut self.executions[slot(eip)] })
     }
 }
 
