@@ -69,6 +69,17 @@ const OTHERS: &[(&str, &[PalError], &str)] = &[
     ("ProcessClone", &[NotSupported], "a process without a supervisor answers it"),
     ("StatFs", &[Interrupted], "local file systems do not wait"),
     ("Hole", &[Interrupted], "local file systems do not wait"),
+    ("SocketOpen", &[Denied], "the suite has the network"),
+    ("SocketBind", &[NotPermitted], "a host that filters answers it"),
+    ("SocketConnect", &[Unreachable, TimedOut, Reset, Conflict], "not over the loop-back interface"),
+    ("SocketConnect", &[NoProtocol, NotSupported], "a layer with its own names answers it"),
+    (
+        "SocketSend",
+        &[Unreachable, NetUnreachable, AddressUnavailable, TimedOut],
+        "not over the loop-back interface",
+    ),
+    ("SocketSend", &[NoProtocol], "a layer with its own names answers it"),
+    ("SocketReceive", &[Unreachable, NetUnreachable, TimedOut], "not over the loop-back interface"),
 ];
 
 fn is_listed(list: &[(&str, &[PalError])], call: &CallInfo, error: PalError) -> bool {

@@ -347,7 +347,7 @@ unsafe extern "C" fn socket_send(
 ) -> i32 {
     let wanted = (1..8000).contains(&control_len);
     let mut copy = wanted.then(|| copied(control.expose_provenance() as u64, control_len)).flatten();
-    for bytes in &mut copy {
+    if let Some(bytes) = &mut copy {
         for place in passed_handles(bytes) {
             let handle = renamed(&bytes[place..place + 4]);
             bytes[place..place + 4].copy_from_slice(&handle);
