@@ -111,11 +111,20 @@ pub(crate) fn bind(handle: Handle, address: InBytes<'_>, len: usize) -> PalResul
     let stream = stream(handle)?;
     let socket = socket(&stream)?;
     let name = address_of(socket, address, len)?;
-    if socket.family == family::UNIX && socket.kind == socket_kind::DATAGRAM {
+    let must_tell = socket.family == family::UNIX
+        && socket.kind == socket_kind::DATAGRAM
+        && !sockopt::socket_passcred(socket.fd()).map_err(error)?;
+    if must_tell {
         // Who sends to it must show who it is: see `message`.
         sockopt::set_socket_passcred(socket.fd(), true).map_err(error)?;
     }
-    host::bind(socket.fd(), &name).map_err(error)?;
+    host::bind(socket.fd(), &name).map_err(|errno| {
+        if must_tell {
+            // With it, one without a name would get one of the host's choice when it sends.
+            let _ = sockopt::set_socket_passcred(socket.fd(), false);
+        }
+        error(errno)
+    })?;
     Ok(Status::Ok)
 }
 
@@ -133,7 +142,8 @@ pub(crate) fn listen(handle: Handle, backlog: u32) -> PalResult {
 
 /// Whether the peer of a UNIX socket is the same user as this process.
 pub(crate) fn is_ours(fd: BorrowedFd<'_>) -> bool {
-    sockopt::socket_peercred(fd).is_ok_and(|peer| peer.uid == rustix::process::geteuid())
+    let own = rustix::process::geteuid().as_raw();
+    host::peer(fd).is_ok_and(|peer| peer.is_some_and(|peer| peer.uid == own))
 }
 
 /// Time between two looks at a full queue of a UNIX server, which nothing tells the end of.
