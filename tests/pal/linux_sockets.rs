@@ -516,11 +516,11 @@ fn option_errors(env: &Env) {
     let (tcp, udp) = (open(env, family::INET, STREAM).unwrap(), open(env, family::INET, DATAGRAM).unwrap());
     let alone = open(env, family::UNIX, STREAM).unwrap();
     // IP_ADD_MEMBERSHIP and IP_DROP_MEMBERSHIP, on the loop-back interface and on none.
-    let group = |interface: i32| [&[239, 1, 2, 3, 0, 0, 0, 0][..], &interface.to_ne_bytes()].concat();
-    fails(set(udp, 0, 35, &group(1 << 20)), PalError::NoDevice);
-    fails(set(udp, 0, 36, &group(1)), PalError::AddressUnavailable);
-    assert_eq!(set(udp, 0, 35, &group(1)), Ok(Status::Ok));
-    fails(set(udp, 0, 35, &group(1)), PalError::Conflict);
+    let group = |interface: [u8; 4]| [[239, 1, 2, 3], interface].concat();
+    fails(set(udp, 0, 35, &group([192, 0, 2, 1])), PalError::NoDevice);
+    fails(set(udp, 0, 36, &group(LOOP_BACK)), PalError::AddressUnavailable);
+    assert_eq!(set(udp, 0, 35, &group(LOOP_BACK)), Ok(Status::Ok));
+    fails(set(udp, 0, 35, &group(LOOP_BACK)), PalError::Conflict);
     // TCP_CONGESTION.
     fails(set(tcp, 6, 13, b"none such"), PalError::NotFound);
     fails(set(alone, 6, 1, &[0; 4]), PalError::NotSupported);
