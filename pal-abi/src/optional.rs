@@ -145,7 +145,7 @@ macro_rules! for_each_optional_call { ($mac:path) => { $mac! {
 
         /// Gives a socket its own address.
         89 SocketBind => socket_bind(socket: Handle, address: InBytes, address_len: Len)
-            fails(Denied, NotPermitted, Conflict, AddressUnavailable, NoFamily, NotSupported);
+            fails(Denied, NotPermitted, Conflict, AddressUnavailable, NoFamily);
 
         /// Lets clients connect; `backlog` may wait to be accepted.
         90 SocketListen => socket_listen(socket: Handle, backlog: U32)
@@ -155,7 +155,7 @@ macro_rules! for_each_optional_call { ($mac:path) => { $mac! {
         /// goes on by itself, or at the deadline; `Busy` where it does so already. Interruptible; made again, it goes on.
         91 SocketConnect => socket_connect(socket: Handle, address: InBytes, address_len: Len, deadline: U64)
             fails(Denied, NotPermitted, Conflict, AddressUnavailable, Refused, Unreachable, NetUnreachable, TimedOut, Reset,
-                  Connected, Busy, WouldBlock, NoFamily, NoProtocol, NotConnected, NotSupported, Interrupted);
+                  Connected, Busy, WouldBlock, NoFamily, NoProtocol, NotSupported, Interrupted);
 
         /// Tells an address (`flags::socket_name`).
         92 SocketGetName => socket_get_name(socket: Handle, which: U32, address: OutBytes, cap: Len, len: Out<U32>)
@@ -175,7 +175,7 @@ macro_rules! for_each_optional_call { ($mac:path) => { $mac! {
         /// Handles that find no room in `control`, or none in the table, are dropped: CONTROL_CUT.
         94 SocketReceive => socket_receive(socket: Handle, buf: OutBytes, len: Len, control: OutBytes, control_cap: Len,
                                            message: InOut<SocketMessage>)
-            fails(Refused, Reset, Unreachable, NetUnreachable, TimedOut, NotConnected, NotSupported, TooBig, WouldBlock,
+            fails(Refused, Reset, Unreachable, NetUnreachable, TimedOut, NotConnected, NotSupported, WouldBlock,
                   Interrupted);
 
         /// Tells an option, by Linux's level and name, in its 64-bit form; the peer's credentials as a `PeerId`.
@@ -185,7 +185,7 @@ macro_rules! for_each_optional_call { ($mac:path) => { $mac! {
 
         /// Sets an option.
         96 SocketSetOption => socket_set_option(socket: Handle, level: U32, name: U32, value: InBytes, len: Len)
-            fails(NoOption, NotPermitted, Conflict, AddressUnavailable, NoDevice, NotFound, Connected, Busy, NotConnected,
+            fails(NoOption, NotPermitted, Conflict, AddressUnavailable, NoDevice, NotFound,
                   TooMany, Overflow, NotSupported);
     }
 } } }

@@ -9,7 +9,7 @@ use pal_abi::kind::{I32, In, InBytes, InOut, Len, Out, OutBytes, U32, U64, Uptr,
 use pal_abi::{
     Attr, CallInfo, Cloning, CloningTable, Family, FamilyTable, FsInfo, Handle, HandlePassing,
     HandlePassingTable, IoResult, LockRange, Nodes, NodesTable, Pal, PalError, PalResult, PalTable,
-    ProcessParams, ThreadParams, WordWait, WordWaitTable, arg, encode,
+    ProcessParams, SocketMessage, Sockets, SocketsTable, ThreadParams, WordWait, WordWaitTable, arg, encode,
 };
 
 use crate::harness;
@@ -23,6 +23,7 @@ pub(crate) struct Checked {
     cloning: &'static CloningTable,
     nodes: &'static NodesTable,
     family: &'static FamilyTable,
+    sockets: &'static SocketsTable,
 }
 
 static LAYER: OnceLock<Checked> = OnceLock::new();
@@ -37,6 +38,7 @@ pub(crate) fn over(
     cloning: Option<&'static CloningTable>,
     nodes: Option<&'static NodesTable>,
     family: Option<&'static FamilyTable>,
+    sockets: Option<&'static SocketsTable>,
 ) -> &'static Checked {
     LAYER.get_or_init(|| Checked {
         core,
@@ -45,6 +47,7 @@ pub(crate) fn over(
         cloning: cloning.unwrap_or(&CloningTable::UNSUPPORTED),
         nodes: nodes.unwrap_or(&NodesTable::UNSUPPORTED),
         family: family.unwrap_or(&FamilyTable::UNSUPPORTED),
+        sockets: sockets.unwrap_or(&SocketsTable::UNSUPPORTED),
     })
 }
 
@@ -60,6 +63,11 @@ pub(crate) fn passing() -> &'static dyn HandlePassing {
 
 /// The layer, for threads that work on nodes.
 pub(crate) fn nodes() -> &'static dyn Nodes {
+    LAYER.get().expect("set before any thread")
+}
+
+/// The layer, for threads that use sockets.
+pub(crate) fn sockets() -> &'static dyn Sockets {
     LAYER.get().expect("set before any thread")
 }
 
@@ -169,6 +177,9 @@ macro_rules! checked_group {
     };
     (Family $rows:tt) => {
         checked!(Family, family, $rows);
+    };
+    (Sockets $rows:tt) => {
+        checked!(Sockets, sockets, $rows);
     };
 }
 

@@ -49,6 +49,10 @@ const FAILING: &[(&str, &[PalError])] = &[
     ("Hole", &[NoSpace, Io, NotSupported, TextBusy, TooBig, Quota, NotPermitted, NoDevice]),
 ];
 
+/// Seen where the suite's user may not do everything.
+const UNPRIVILEGED: &[(&str, &[PalError])] =
+    &[("SocketBind", &[Denied]), ("SocketSetOption", &[NotPermitted])];
+
 /// Not of the native PAL.
 const OTHERS: &[(&str, &[PalError], &str)] = &[
     (
@@ -69,6 +73,18 @@ const OTHERS: &[(&str, &[PalError], &str)] = &[
     ("ProcessClone", &[NotSupported], "a process without a supervisor answers it"),
     ("StatFs", &[Interrupted], "local file systems do not wait"),
     ("Hole", &[Interrupted], "local file systems do not wait"),
+    ("SocketOpen", &[Denied], "the suite has the network"),
+    ("SocketSetOption", &[TooMany, Overflow], "the host's limits are far"),
+    ("SocketBind", &[NotPermitted], "a host that filters answers it"),
+    ("SocketConnect", &[Unreachable, TimedOut, Reset, Conflict], "not over the loop-back interface"),
+    ("SocketConnect", &[NoProtocol, NotSupported], "a layer with its own names answers it"),
+    (
+        "SocketSend",
+        &[Unreachable, NetUnreachable, AddressUnavailable, TimedOut],
+        "not over the loop-back interface",
+    ),
+    ("SocketSend", &[NoProtocol], "a layer with its own names answers it"),
+    ("SocketReceive", &[Unreachable, NetUnreachable, TimedOut], "not over the loop-back interface"),
 ];
 
 fn is_listed(list: &[(&str, &[PalError])], call: &CallInfo, error: PalError) -> bool {
@@ -89,7 +105,7 @@ fn complaint(call: &CallInfo, error: PalError, host_fails: bool) -> Option<&'sta
         others.then_some("is listed as another layer's, but was seen")
     } else if failing && host_fails {
         Some("is listed as a failing host's, but was not seen on one")
-    } else if failing || others || IMPLICIT.contains(&error) {
+    } else if failing || others || is_listed(UNPRIVILEGED, call, error) || IMPLICIT.contains(&error) {
         None
     } else {
         Some("was not seen, and nobody claims it")

@@ -65,6 +65,9 @@ fn handles(env: &Env) {
     fails(pal.synchronization_event_create(0, tell()), PalError::TooMany);
     fails(pal.semaphore_create(0, 1, tell()), PalError::TooMany);
     assert_eq!(env.open("null:", R, 0), Err(PalError::TooMany));
+    let sockets = env.sockets.expect("sockets");
+    fails(sockets.socket_open(1, 1, 0, tell()), PalError::TooMany);
+    fails(sockets.socket_pair(1, tell(), tell()), PalError::TooMany);
     let nodes = env.nodes.expect("nodes");
     fails(nodes.open_at(dir, "x".into(), 1, R, 0, tell()), PalError::NotFound);
     fails(nodes.open_at(dir, "".into(), 0, R, 0, tell()), PalError::TooMany);

@@ -13,7 +13,7 @@ use pal_abi::flags::{access, clock, open};
 use pal_abi::{
     Attr, Cloning, CloningTable, ConfigEntry, ContextHeader, Exception, Family, FamilyTable, Handle,
     HandlePassing, HandlePassingTable, Layout, Nodes, NodesTable, Pal, PalError, PalResult, PalTable,
-    Startup, Status, ThreadParams, UpcallTable, WordWait, WordWaitTable, flags,
+    Sockets, SocketsTable, Startup, Status, ThreadParams, UpcallTable, WordWait, WordWaitTable, flags,
 };
 
 use crate::{checked, renamed};
@@ -96,6 +96,8 @@ pub(crate) struct Env {
     pub(crate) nodes: Option<&'static dyn Nodes>,
     /// As above.
     pub(crate) family: Option<&'static dyn Family>,
+    /// As above.
+    pub(crate) sockets: Option<&'static dyn Sockets>,
     /// The start-up block.
     pub(crate) startup: &'static Startup,
     /// The host directory mapped at `/rw`; files the cases make and compare.
@@ -238,8 +240,11 @@ fn stack(startup: &'static Startup, family: &Family0) -> Env {
     let nodes = unsafe { NodesTable::at(group(startup, NodesTable::NAME)) };
     // SAFETY: as above.
     let ring = unsafe { FamilyTable::at(group(startup, FamilyTable::NAME)) };
+    // SAFETY: as above.
+    let sockets = unsafe { SocketsTable::at(group(startup, SocketsTable::NAME)) };
     let (mut table, mut startup) = (table, startup);
-    let (mut words, mut passing, mut cloning, mut nodes, mut ring) = (words, passing, cloning, nodes, ring);
+    let (mut words, mut passing, mut cloning, mut nodes) = (words, passing, cloning, nodes);
+    let (mut ring, mut sockets) = (ring, sockets);
     if family.over == "renamed" {
         startup = renamed::over(
             table,
@@ -248,12 +253,14 @@ fn stack(startup: &'static Startup, family: &Family0) -> Env {
             cloning.expect("cloning"),
             nodes.expect("nodes"),
             ring.expect("a family"),
+            sockets.expect("sockets"),
             startup,
         );
         (table, words, passing) = (&renamed::CORE, Some(&renamed::WORDS), Some(&renamed::PASSING));
         (cloning, nodes, ring) = (Some(&renamed::CLONING), Some(&renamed::NODES), Some(&renamed::FAMILY));
+        sockets = Some(&renamed::SOCKETS);
     }
-    let layers = checked::over(table, words, passing, cloning, nodes, ring);
+    let layers = checked::over(table, words, passing, cloning, nodes, ring, sockets);
     Env {
         over: family.over.clone(),
         pal: layers,
@@ -262,6 +269,7 @@ fn stack(startup: &'static Startup, family: &Family0) -> Env {
         cloning: cloning.map(|_| layers as &dyn Cloning),
         nodes: nodes.map(|_| layers as &dyn Nodes),
         family: ring.map(|_| layers as &dyn Family),
+        sockets: sockets.map(|_| layers as &dyn Sockets),
         startup,
         host: family.host.clone(),
         elsewhere: family.elsewhere.clone(),

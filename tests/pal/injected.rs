@@ -10,7 +10,8 @@ use pal_abi::kind::{I32, In, InBytes, InOut, Len, Out, OutBytes, U32, U64, Uptr,
 use pal_abi::{
     Attr, CALLS, CallInfo, Cloning, CloningTable, Family, FamilyTable, FsInfo, GROUPS, Handle, HandlePassing,
     HandlePassingTable, IoResult, LockRange, Nodes, NodesTable, Pal, PalError, PalResult, PalTable,
-    ProcessParams, Singleton, ThreadParams, WordWait, WordWaitTable, decode,
+    ProcessParams, Singleton, SocketMessage, Sockets, SocketsTable, ThreadParams, WordWait, WordWaitTable,
+    decode,
 };
 
 use crate::harness::{Env, Suite};

@@ -7,12 +7,13 @@
 use std::sync::OnceLock;
 
 use pal_abi::arg;
-use pal_abi::flags::{access, node};
+use pal_abi::flags::{access, control, node};
 use pal_abi::kind::{Datum, I32, In, InBytes, InOut, Len, Out, OutBytes, U32, U64, Uptr, Wire};
 use pal_abi::{
-    Attr, Cloning, CloningTable, Family, FamilyTable, FsInfo, Handle, HandlePassing, HandlePassingTable,
-    IoResult, Layout, LockRange, Nodes, NodesTable, Pal, PalResult, PalTable, ProcessParams, ReadyRecord,
-    Singleton, Startup, ThreadParams, WaitRecord, WordWait, WordWaitTable,
+    Attr, Cloning, CloningTable, ControlRecord, Family, FamilyTable, FsInfo, Handle, HandlePassing,
+    HandlePassingTable, IoResult, Layout, LockRange, Nodes, NodesTable, Pal, PalResult, PalTable,
+    PassedHandle, ProcessParams, ReadyRecord, Singleton, SocketMessage, Sockets, SocketsTable, Startup,
+    ThreadParams, WaitRecord, WordWait, WordWaitTable,
 };
 
 /// The bit.
@@ -31,6 +32,7 @@ struct Below {
     cloning: &'static CloningTable,
     nodes: &'static NodesTable,
     family: &'static FamilyTable,
+    sockets: &'static SocketsTable,
     /// Memory that the layer below copies to and from, so that no address of the caller's needs to be believed.
     scratch: Handle,
 }
@@ -46,6 +48,10 @@ pub(crate) static PASSING: HandlePassingTable = HandlePassingTable::of::<Renamed
 pub(crate) static CLONING: CloningTable = CloningTable::of::<Renamed>();
 pub(crate) static NODES: NodesTable = NodesTable::of::<Renamed>();
 pub(crate) static FAMILY: FamilyTable = FamilyTable::of::<Renamed>();
+pub(crate) static SOCKETS: SocketsTable =
+    SocketsTable { socket_send, socket_receive, ..SocketsTable::of::<Renamed>() };
+/// As above, the group with its parameters renamed.
+static SOCKETS_RENAMED: SocketsTable = SocketsTable::of::<Renamed>();
 
 /// The layer.
 #[derive(Debug)]
@@ -69,12 +75,13 @@ pub(crate) fn over(
     cloning: &'static CloningTable,
     nodes: &'static NodesTable,
     family: &'static FamilyTable,
+    sockets: &'static SocketsTable,
     startup: &Startup,
 ) -> &'static Startup {
     let (uri, mut scratch) = ("anon:", Handle::NONE);
     let wanted = access::READ | access::WRITE;
     core.stream_open(uri.into(), uri.len(), wanted, 0, 0, (&mut scratch).into()).expect("memory");
-    let _ = BELOW.set(Below { core, words, passing, cloning, nodes, family, scratch });
+    let _ = BELOW.set(Below { core, words, passing, cloning, nodes, family, sockets, scratch });
     let mut above = *startup;
     for handle in [
         &mut above.stdin,
@@ -204,6 +211,9 @@ macro_rules! renaming_group {
     (Family $rows:tt) => {
         renaming!(Family, family, $rows);
     };
+    (Sockets $rows:tt) => {
+        renaming!(Sockets, sockets, $rows);
+    };
 }
 
 macro_rules! renaming_groups {
@@ -307,5 +317,66 @@ unsafe extern "C" fn process_create(
     // SAFETY: what the caller of the entry promises, with copies of the block and the handles.
     let status = unsafe { (RENAMED.process_create)(params, size, process, channel) };
     drop(handles);
+    status
+}
+
+/// Where the handles are among control records, as far as those are whole.
+fn passed_handles(bytes: &[u8]) -> Vec<usize> {
+    let (mut places, mut at) = (Vec::new(), 0);
+    while let Some(head) = bytes.get(at..).and_then(ControlRecord::read_from) {
+        let data = at + size_of::<ControlRecord>();
+        let end = data + (head.data_size as usize).min(bytes.len() - data);
+        if head.level == libc::SOL_SOCKET.cast_unsigned() && head.kind == control::RIGHTS {
+            places.extend((data..end).step_by(size_of::<PassedHandle>()).filter(|place| place + 4 <= end));
+        }
+        if head.record_size == 0 {
+            break;
+        }
+        at = at.saturating_add(head.record_size as usize);
+    }
+    places
+}
+
+unsafe extern "C" fn socket_send(
+    socket: u32,
+    buf: *mut u8,
+    len: usize,
+    control: *mut u8,
+    control_len: usize,
+    message: *mut SocketMessage,
+) -> i32 {
+    let wanted = (1..8000).contains(&control_len);
+    let mut copy = wanted.then(|| copied(control.expose_provenance() as u64, control_len)).flatten();
+    if let Some(bytes) = &mut copy {
+        for place in passed_handles(bytes) {
+            let handle = renamed(&bytes[place..place + 4]);
+            bytes[place..place + 4].copy_from_slice(&handle);
+        }
+    }
+    let control = copy.as_mut().map_or(control, |bytes| bytes.as_mut_ptr());
+    // SAFETY: what the caller of the entry promises, with a copy of the records.
+    unsafe { (SOCKETS_RENAMED.socket_send)(socket, buf, len, control, control_len, message) }
+}
+
+unsafe extern "C" fn socket_receive(
+    socket: u32,
+    buf: *mut u8,
+    len: usize,
+    control: *mut u8,
+    cap: usize,
+    message: *mut SocketMessage,
+) -> i32 {
+    // SAFETY: what the caller of the entry promises.
+    let status = unsafe { (SOCKETS_RENAMED.socket_receive)(socket, buf, len, control, cap, message) };
+    if status == 0 && cap > 0 {
+        // SAFETY: the call below has just written the message, and so many bytes of control records.
+        let records = unsafe {
+            let size = message.read_unaligned().control_size as usize;
+            core::slice::from_raw_parts(control, size).to_vec()
+        };
+        for place in passed_handles(&records) {
+            rename_at(control.expose_provenance() + place);
+        }
+    }
     status
 }

@@ -77,7 +77,9 @@ pub(super) fn outgoing(bytes: &[u8]) -> Result<Outgoing, PalError> {
             (GENERAL, kinds::RIGHTS) if fds.is_empty() => {
                 fds = descriptors(part.data)?;
                 let numbers: Vec<u8> = fds.iter().flat_map(|fd| fd.as_raw_fd().to_ne_bytes()).collect();
-                push_host(&mut messages, GENERAL, kinds::RIGHTS, &numbers);
+                if !numbers.is_empty() {
+                    push_host(&mut messages, GENERAL, kinds::RIGHTS, &numbers);
+                }
             }
             (level, _) if SENDABLE.contains(&level) => {
                 push_host(&mut messages, level, part.kind, part.data);
@@ -88,7 +90,7 @@ pub(super) fn outgoing(bytes: &[u8]) -> Result<Outgoing, PalError> {
     Ok(Outgoing { control: host::Control::from_bytes(&messages), _fds: fds })
 }
 
-/// The descriptors of handles, with their descriptions in front.
+/// The descriptors of handles, with their descriptions in front; none for none.
 fn descriptors(handles: &[u8]) -> Result<Vec<OwnedFd>, PalError> {
     let (mut descriptions, mut fds) = (Vec::new(), Vec::new());
     for record in handles.chunks(size_of::<PassedHandle>()) {
@@ -98,6 +100,9 @@ fn descriptors(handles: &[u8]) -> Result<Vec<OwnedFd>, PalError> {
         descriptions.extend(u32::try_from(message.len()).unwrap_or(u32::MAX).to_le_bytes());
         descriptions.extend(message);
         fds.extend(export.fds);
+    }
+    if descriptions.is_empty() {
+        return Ok(fds);
     }
     if fds.len() >= FDS_MAX {
         return Err(PalError::TooMany);

@@ -7,7 +7,7 @@ use pal_abi::flags::{family, message as bits, socket_kind};
 use pal_abi::{Handle, PalError, PalResult, SocketMessage, Status};
 use rustix::io::Errno;
 
-use super::{address, control, error, socket};
+use super::{LOOK_AGAIN_NS, address, control, error, socket};
 use crate::stream::Stream;
 use crate::stream::socket::plain::Socket;
 use crate::sys::copy;
@@ -44,6 +44,14 @@ impl Waiting<'_> {
         } else {
             Err(PalError::WouldBlock)
         }
+    }
+
+    /// Waits a little for what nothing tells the end of.
+    fn look_again(&self) -> Result<(), PalError> {
+        if self.nonblocking || wait::now() >= self.deadline {
+            return Err(PalError::WouldBlock);
+        }
+        wait::poll(&mut [], self.deadline.min(wait::now() + LOOK_AGAIN_NS)).map(drop)
     }
 }
 
@@ -91,7 +99,10 @@ pub(crate) fn send(
                 out = control::Outgoing::default();
             }
             Err(Errno::AGAIN) => {
-                if let Err(error) = waiting.wait(libc::POLLOUT) {
+                // That the queue of a given UNIX address is full is no business of this socket's POLLOUT.
+                let is_foreign = socket.family == family::UNIX && message.address_size > 0;
+                let waited = if is_foreign { waiting.look_again() } else { waiting.wait(libc::POLLOUT) };
+                if let Err(error) = waited {
                     break Err(error);
                 }
             }

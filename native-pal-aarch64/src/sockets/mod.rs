@@ -50,11 +50,14 @@ fn socket(of: &Stream) -> Result<&Socket, PalError> {
     of.ops.socket()
 }
 
-fn host_kind(kind: u32) -> Result<SocketType, PalError> {
+fn host_kind(of: u32, kind: u32) -> Result<SocketType, PalError> {
     match kind {
         socket_kind::STREAM => Ok(SocketType::STREAM),
         socket_kind::DATAGRAM => Ok(SocketType::DGRAM),
         socket_kind::SEQUENCED => Ok(SocketType::SEQPACKET),
+        // Linux takes a raw UNIX socket for one of datagrams.
+        3 if of == family::UNIX => Ok(SocketType::DGRAM),
+        10 if of == family::UNIX => Err(PalError::NoProtocol),
         // Raw ones are for the privileged, whom a guest never is.
         3 | 10 => Err(PalError::NotPermitted),
         0..=10 => Err(PalError::NoProtocol),
@@ -72,7 +75,7 @@ pub(crate) fn open(of: u32, kind: u32, protocol: u32, to: Out<'_, Handle>) -> Pa
         family::INET6 => AddressFamily::INET6,
         _ => return Err(PalError::NoFamily),
     };
-    let host_kind = host_kind(kind)?;
+    let host_kind = host_kind(of, kind)?;
     if of != family::UNIX && !crate::boot::config().network {
         return Err(PalError::Denied);
     }
@@ -82,17 +85,17 @@ pub(crate) fn open(of: u32, kind: u32, protocol: u32, to: Out<'_, Handle>) -> Pa
         Errno::INVAL => PalError::NoProtocol,
         other => error(other),
     })?;
-    place.give(Socket::new(fd, of, kind).into_stream(0))?;
+    place.give(Socket::new(fd, of, host_kind.as_raw()).into_stream(0))?;
     Ok(Status::Ok)
 }
 
 /// `SocketPair`.
 pub(crate) fn pair(kind: u32, one: Out<'_, Handle>, other: Out<'_, Handle>) -> PalResult {
-    let host_kind = host_kind(kind)?;
+    let host_kind = host_kind(family::UNIX, kind)?;
     let (one, other) = (user::place(one)?, user::place(other)?);
     let (near, far) = rustix::net::socketpair(AddressFamily::UNIX, host_kind, FLAGS, None).map_err(error)?;
-    one.give(Socket::new(near, family::UNIX, kind).into_stream(0))?;
-    other.give(Socket::new(far, family::UNIX, kind).into_stream(0))?;
+    one.give(Socket::new(near, family::UNIX, host_kind.as_raw()).into_stream(0))?;
+    other.give(Socket::new(far, family::UNIX, host_kind.as_raw()).into_stream(0))?;
     Ok(Status::Ok)
 }
 
@@ -108,11 +111,20 @@ pub(crate) fn bind(handle: Handle, address: InBytes<'_>, len: usize) -> PalResul
     let stream = stream(handle)?;
     let socket = socket(&stream)?;
     let name = address_of(socket, address, len)?;
-    if socket.family == family::UNIX && socket.kind == socket_kind::DATAGRAM {
+    let must_tell = socket.family == family::UNIX
+        && socket.kind == socket_kind::DATAGRAM
+        && !sockopt::socket_passcred(socket.fd()).map_err(error)?;
+    if must_tell {
         // Who sends to it must show who it is: see `message`.
         sockopt::set_socket_passcred(socket.fd(), true).map_err(error)?;
     }
-    host::bind(socket.fd(), &name).map_err(error)?;
+    host::bind(socket.fd(), &name).map_err(|errno| {
+        if must_tell {
+            // With it, one without a name would get one of the host's choice when it sends.
+            let _ = sockopt::set_socket_passcred(socket.fd(), false);
+        }
+        error(errno)
+    })?;
     Ok(Status::Ok)
 }
 
@@ -130,7 +142,8 @@ pub(crate) fn listen(handle: Handle, backlog: u32) -> PalResult {
 
 /// Whether the peer of a UNIX socket is the same user as this process.
 pub(crate) fn is_ours(fd: BorrowedFd<'_>) -> bool {
-    sockopt::socket_peercred(fd).is_ok_and(|peer| peer.uid == rustix::process::geteuid())
+    let own = rustix::process::geteuid().as_raw();
+    host::peer(fd).is_ok_and(|peer| peer.is_some_and(|peer| peer.uid == own))
 }
 
 /// Time between two looks at a full queue of a UNIX server, which nothing tells the end of.

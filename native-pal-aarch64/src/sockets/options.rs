@@ -71,11 +71,8 @@ pub(crate) fn get_option(
     check(level, name, false)?;
     let mut bytes = vec![0; cap.min(VALUE_MAX)];
     if (level, name) == (GENERAL, PEER_CREDENTIALS) {
-        let peer = rustix::net::sockopt::socket_peercred(fd).map_err(|errno| match errno {
-            Errno::INVAL => PalError::NotConnected,
-            other => error(other),
-        })?;
-        bytes = peer_id(peer.pid.as_raw_nonzero().get(), peer.uid.as_raw(), peer.gid.as_raw());
+        let peer = host::peer(fd).map_err(error)?.ok_or(PalError::NotConnected)?;
+        bytes = peer_id(peer.pid, peer.uid, peer.gid);
         bytes.truncate(cap);
     } else {
         let got = host::option(fd, number(level)?, number(name)?, &mut bytes).map_err(error)?;

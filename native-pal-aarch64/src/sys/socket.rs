@@ -274,6 +274,27 @@ pub(crate) fn option(fd: BorrowedFd<'_>, level: i32, name: i32, value: &mut [u8]
     Ok(len as usize)
 }
 
+/// Who is at the other end of a UNIX socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    /// Its process; 0 for one that cannot be seen from here.
+    pub(crate) pid: i32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+/// The peer's credentials; `None` where there is no peer.
+///
+/// # Errors
+/// Those of `getsockopt`.
+pub(crate) fn peer(fd: BorrowedFd<'_>) -> Result<Option<Peer>, Errno> {
+    let mut bytes = [0; size_of::<libc::ucred>()];
+    option(fd, libc::SOL_SOCKET, libc::SO_PEERCRED, &mut bytes)?;
+    let word = |n: usize| bytes[4 * n..].first_chunk::<4>().map_or(0, |word| u32::from_ne_bytes(*word));
+    let peer = Peer { pid: word(0).cast_signed(), uid: word(1), gid: word(2) };
+    Ok((peer.uid != u32::MAX).then_some(peer))
+}
+
 /// Sets an option of which the kernel reads the given bytes, and follows no address in them.
 ///
 /// # Errors
