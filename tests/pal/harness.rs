@@ -246,16 +246,16 @@ fn stack(startup: &'static Startup, family: &Family0) -> Env {
     let (mut words, mut passing, mut cloning, mut nodes) = (words, passing, cloning, nodes);
     let (mut ring, mut sockets) = (ring, sockets);
     if family.over == "renamed" {
-        startup = renamed::over(
-            table,
-            words.expect("words"),
-            passing.expect("handle passing"),
-            cloning.expect("cloning"),
-            nodes.expect("nodes"),
-            ring.expect("a family"),
-            sockets.expect("sockets"),
-            startup,
-        );
+        let tables = renamed::Tables {
+            core: table,
+            words: words.expect("words"),
+            passing: passing.expect("handle passing"),
+            cloning: cloning.expect("cloning"),
+            nodes: nodes.expect("nodes"),
+            family: ring.expect("a family"),
+            sockets: sockets.expect("sockets"),
+        };
+        startup = renamed::over(&tables, startup);
         (table, words, passing) = (&renamed::CORE, Some(&renamed::WORDS), Some(&renamed::PASSING));
         (cloning, nodes, ring) = (Some(&renamed::CLONING), Some(&renamed::NODES), Some(&renamed::FAMILY));
         sockets = Some(&renamed::SOCKETS);

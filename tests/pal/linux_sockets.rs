@@ -19,11 +19,9 @@ pub(crate) fn register(suite: &mut Suite) {
         ("sockets: binding and listening fail as they do on the host", bind_errors),
         ("sockets: a full queue of datagrams is waited for", full_queue),
         ("sockets: waiting ends with INTERRUPTED", interrupted),
-        ("sockets: options", options),
         ("sockets: wait for events, and shut down", events),
         ("sockets: a connection that is reset", reset),
         ("sockets: sending where it may not be sent", forbidden),
-        ("sockets: options that fail as they do on the host", option_errors),
         ("sockets: mistakes", mistakes),
     ]);
 }
@@ -82,7 +80,7 @@ pub(crate) fn unix(number: u64) -> Vec<u8> {
 }
 
 /// Linux's `sockaddr_in`.
-fn inet(address: [u8; 4], port: u16) -> Vec<u8> {
+pub(crate) fn inet(address: [u8; 4], port: u16) -> Vec<u8> {
     [&2_u16.to_ne_bytes()[..], &port.to_be_bytes(), &address, &[0; 8]].concat()
 }
 
@@ -96,7 +94,7 @@ fn inet6() -> Vec<u8> {
 
 /// No control records.
 pub(crate) const NOTHING: &[u8] = &[];
-const LOOP_BACK: [u8; 4] = [127, 0, 0, 1];
+pub(crate) const LOOP_BACK: [u8; 4] = [127, 0, 0, 1];
 
 /// A message to send, or to receive, with that deadline.
 pub(crate) fn message(flags: u32, deadline: u64) -> SocketMessage {
@@ -156,7 +154,7 @@ fn set_nonblocking(env: &Env, socket: Handle) {
     assert_eq!(set, Ok(Status::Ok));
 }
 
-fn close_all(env: &Env, sockets: &[Handle]) {
+pub(crate) fn close_all(env: &Env, sockets: &[Handle]) {
     sockets.iter().for_each(|socket| env.close(*socket));
 }
 
@@ -430,34 +428,6 @@ fn interrupted(env: &Env) {
     close_all(env, &[one, other, server]);
 }
 
-fn options(env: &Env) {
-    let tcp = open(env, family::INET, STREAM).unwrap();
-    let number = |n: i32| Ok(n.to_ne_bytes().to_vec());
-    assert_eq!(option(env, tcp, 6, 1), number(0));
-    assert_eq!(set_option(env, tcp, 6, 1, 1), Ok(Status::Ok));
-    assert_eq!(option(env, tcp, 6, 1), number(1));
-    assert_eq!(option(env, tcp, 1, 3), number(1));
-    assert_eq!(set_option(env, tcp, 1, 8, 8192), Ok(Status::Ok));
-    assert_eq!(option(env, tcp, 1, 8), number(16384));
-    for (level, name) in [(1, 999), (999, 1), (u32::MAX, 0), (0, 64)] {
-        assert_eq!(option(env, tcp, level, name), Err(PalError::NoOption));
-        fails(set_option(env, tcp, level, name, 1), PalError::NoOption);
-    }
-    // What is read only cannot be set.
-    fails(set_option(env, tcp, 1, 3, 1), PalError::NoOption);
-    let long = [0; 600];
-    fails(calls(env).socket_set_option(tcp, 1, 2, long.as_slice().into(), 600), PalError::Invalid);
-    fails(calls(env).socket_set_option(tcp, 1, 2, long.as_slice().into(), 1), PalError::Invalid);
-    let (one, other) = pair(env, STREAM);
-    let mut own = 0;
-    assert_eq!(env.family.expect("a family").family_self((&mut own).into()), Ok(Status::Ok));
-    let peer = option(env, one, 1, 17).unwrap();
-    // SAFETY: takes nothing.
-    let uid = unsafe { libc::geteuid() };
-    assert_eq!((&peer[..4], &peer[4..8]), (&own.to_ne_bytes()[..], &uid.to_ne_bytes()[..]));
-    close_all(env, &[tcp, one, other]);
-}
-
 fn events(env: &Env) {
     let (one, other) = pair(env, STREAM);
     let readable = env.event(one, event::READABLE).unwrap();
@@ -507,35 +477,6 @@ fn forbidden(env: &Env) {
     let udp = open(env, family::INET, DATAGRAM).unwrap();
     assert_eq!(send_to(env, udp, &inet6(), b"x", message(0, NEVER)), Err(PalError::NoFamily));
     close_all(env, &[one, other, alone, udp]);
-}
-
-fn option_errors(env: &Env) {
-    let set = |socket, level, name, value: &[u8]| {
-        calls(env).socket_set_option(socket, level, name, value.into(), value.len())
-    };
-    let (tcp, udp) = (open(env, family::INET, STREAM).unwrap(), open(env, family::INET, DATAGRAM).unwrap());
-    let alone = open(env, family::UNIX, STREAM).unwrap();
-    // IP_ADD_MEMBERSHIP and IP_DROP_MEMBERSHIP, on the loop-back interface and on none.
-    let group = |interface: [u8; 4]| [[239, 1, 2, 3], interface].concat();
-    fails(set(udp, 0, 35, &group([192, 0, 2, 1])), PalError::NoDevice);
-    fails(set(udp, 0, 36, &group(LOOP_BACK)), PalError::AddressUnavailable);
-    assert_eq!(set(udp, 0, 35, &group(LOOP_BACK)), Ok(Status::Ok));
-    fails(set(udp, 0, 35, &group(LOOP_BACK)), PalError::Conflict);
-    // TCP_CONGESTION.
-    fails(set(tcp, 6, 13, b"none such"), PalError::NotFound);
-    fails(set(alone, 6, 1, &[0; 4]), PalError::NotSupported);
-    assert_eq!(option(env, alone, 6, 1), Err(PalError::NotSupported));
-    // IP_MTU, SO_PEERCRED.
-    assert_eq!(option(env, udp, 0, 14), Err(PalError::NotConnected));
-    assert_eq!(option(env, alone, 1, 17), Err(PalError::NotConnected));
-    fails(calls(env).socket_get_option(tcp, 1, 3, bad_output(), 4, bad_out()), PalError::Fault);
-    fails(calls(env).socket_set_option(tcp, 1, 2, bad_input(), 4), PalError::Fault);
-    // SO_MARK, and a port below 1024: for the privileged, which the suite may be.
-    let marked = set_option(env, tcp, 1, 36, 1);
-    assert!(matches!(marked, Ok(_) | Err(PalError::NotPermitted)), "{marked:?}");
-    let bound = bind(env, tcp, &inet(LOOP_BACK, 1));
-    assert!(matches!(bound, Ok(_) | Err(PalError::Denied | PalError::Conflict)), "{bound:?}");
-    close_all(env, &[tcp, udp, alone]);
 }
 
 fn mistakes(env: &Env) {

@@ -34,6 +34,7 @@ mod outside;
 mod pipes;
 mod processes;
 mod renamed;
+mod socket_options;
 mod sockets;
 mod threads;
 mod waitsets;
@@ -67,6 +68,7 @@ fn suite() -> Suite {
     crossing::register(&mut suite);
     sockets::register(&mut suite);
     linux_sockets::register(&mut suite);
+    socket_options::register(&mut suite);
     messages::register(&mut suite);
     mistakes::register(&mut suite);
     failing::register(&mut suite);

@@ -67,17 +67,20 @@ fn below() -> &'static Below {
     BELOW.get().expect("set before any call")
 }
 
+/// The tables of a stack.
+pub(crate) struct Tables {
+    pub(crate) core: &'static PalTable,
+    pub(crate) words: &'static WordWaitTable,
+    pub(crate) passing: &'static HandlePassingTable,
+    pub(crate) cloning: &'static CloningTable,
+    pub(crate) nodes: &'static NodesTable,
+    pub(crate) family: &'static FamilyTable,
+    pub(crate) sockets: &'static SocketsTable,
+}
+
 /// Puts the layer over a stack; the start-up block as it is above.
-pub(crate) fn over(
-    core: &'static PalTable,
-    words: &'static WordWaitTable,
-    passing: &'static HandlePassingTable,
-    cloning: &'static CloningTable,
-    nodes: &'static NodesTable,
-    family: &'static FamilyTable,
-    sockets: &'static SocketsTable,
-    startup: &Startup,
-) -> &'static Startup {
+pub(crate) fn over(tables: &Tables, startup: &Startup) -> &'static Startup {
+    let &Tables { core, words, passing, cloning, nodes, family, sockets } = tables;
     let (uri, mut scratch) = ("anon:", Handle::NONE);
     let wanted = access::READ | access::WRITE;
     core.stream_open(uri.into(), uri.len(), wanted, 0, 0, (&mut scratch).into()).expect("memory");
@@ -370,10 +373,9 @@ unsafe extern "C" fn socket_receive(
     let status = unsafe { (SOCKETS_RENAMED.socket_receive)(socket, buf, len, control, cap, message) };
     if status == 0 && cap > 0 {
         // SAFETY: the call below has just written the message, and so many bytes of control records.
-        let records = unsafe {
-            let size = message.read_unaligned().control_size as usize;
-            core::slice::from_raw_parts(control, size).to_vec()
-        };
+        let size = unsafe { message.read_unaligned() }.control_size as usize;
+        // SAFETY: as above.
+        let records = unsafe { core::slice::from_raw_parts(control, size) }.to_vec();
         for place in passed_handles(&records) {
             rename_at(control.expose_provenance() + place);
         }

@@ -30,8 +30,10 @@ const CLOEXEC: u32 = 0x4000_0000;
 const WAIT_FOR_ONE: u32 = 0x1_0000;
 /// Bytes of `struct msghdr`.
 const HEADER: u32 = 28;
+/// Bytes of an address that are looked at (`sockaddr_storage`).
+const NAME_MAX: u32 = 128;
 /// Bytes of `struct cmsghdr`.
-const CMSG: usize = 12;
+const CMSG: u32 = 12;
 /// Control data, at most (`net.core.optmem_max`, and room for all descriptors).
 const CONTROL_MAX: u32 = 20480;
 /// The most that a message of pieces has, or that a stream takes of them at a time.
@@ -192,9 +194,9 @@ fn ancillary(at: u32, len: u32) -> Result<Ancillary, Errno> {
     let word = |bytes: &[u8], at: usize| {
         bytes.get(at..).and_then(|b| b.first_chunk::<4>()).map_or(0, |b| u32::from_le_bytes(*b))
     };
-    while rest.len() >= CMSG {
+    while rest.len() >= CMSG as usize {
         let (size, level, kind) = (word(rest, 0) as usize, word(rest, 4), word(rest, 8));
-        let data = rest.get(CMSG..size).ok_or(Errno::EINVAL)?;
+        let data = rest.get(CMSG as usize..size).ok_or(Errno::EINVAL)?;
         match (level, kind) {
             (SOL_SOCKET, control::RIGHTS) => {
                 if !result.parcel.is_empty() {
@@ -236,7 +238,7 @@ fn send_message(call: &Call<'_>, file: &OpenFile, at: u32, flags: u32) -> SysRes
     let to = if header.name == 0 || header.name_len == 0 {
         Vec::new()
     } else {
-        address::read(header.name, header.name_len.min(address::MAX as u32))?
+        address::read(header.name, header.name_len.min(NAME_MAX))?
     };
     let mut with = ancillary(header.control, header.control_len)?;
     if let [(base, len)] = header.pieces[..] {
@@ -281,17 +283,17 @@ struct Writer {
 impl Writer {
     /// Writes a message, or as much of it as there is room for (`put_cmsg`).
     fn put(&mut self, level: u32, kind: u32, data: &[u8]) -> Result<(), Errno> {
-        if self.left < CMSG as u32 {
+        let Some(room) = self.left.checked_sub(CMSG) else {
             self.is_cut = true;
             return Ok(());
-        }
-        let room = (self.left as usize - CMSG).min(data.len());
-        self.is_cut |= room < data.len();
-        let size = (CMSG + room) as u32;
+        };
+        let room = room.min(u32::try_from(data.len()).unwrap_or(u32::MAX));
+        self.is_cut |= (room as usize) < data.len();
+        let size = CMSG + room;
         for (n, word) in (0u32..).zip([size, level, kind]) {
             user::write_u32(self.at.wrapping_add(4 * n), word)?;
         }
-        user::write(self.at.wrapping_add(CMSG as u32), &data[..room])?;
+        user::write(self.at.wrapping_add(CMSG), &data[..room as usize])?;
         let step = size.next_multiple_of(4).min(self.left);
         self.at = self.at.wrapping_add(step);
         self.left -= step;
@@ -307,7 +309,7 @@ impl Writer {
         if files.is_empty() {
             return Ok(());
         }
-        let room = (self.left as usize).saturating_sub(CMSG) / 4;
+        let room = (self.left.saturating_sub(CMSG) / 4) as usize;
         self.is_cut |= room < files.len();
         let mut numbers = Vec::new();
         for file in files.into_iter().take(room) {
