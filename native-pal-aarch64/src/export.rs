@@ -10,7 +10,7 @@ use crate::event::{Event, Reset};
 use crate::handle::{Export, Object};
 use crate::policy::Location;
 use crate::stream::node::NodeBase;
-use crate::stream::{anon, channel, console, dir, file, pipe};
+use crate::stream::{anon, channel, console, dir, file, pipe, pty};
 
 /// `null:`.
 pub(crate) const NULL: u32 = 1;
@@ -38,6 +38,9 @@ pub(crate) const TCP: u32 = 11;
 pub(crate) const TCP_SERVER: u32 = 12;
 /// `udp:`.
 pub(crate) const UDP: u32 = 13;
+
+/// `pty:`.
+pub(crate) const PTY: u32 = 14;
 
 /// Descriptors of an export, at most.
 pub(crate) const FDS_MAX: usize = 2;
@@ -122,6 +125,7 @@ pub(crate) fn import(mut export: Export) -> Result<Arc<dyn Object>, PalError> {
         }
         DEVICE => crate::stream::device(fd, &export.data, flags)?,
         PIPE => pipe::import(fd, first != 0, flags),
+        PTY => pty::import(fd, first, flags),
         PIPE_SERVER => pipe::serving(fd, &export.data, flags),
         tag => crate::stream::socket::import(tag, fd, flags)?,
     })

@@ -8,8 +8,10 @@ use pal_abi::{Attr, Handle, Layout as _, PalError};
 
 use super::device::Device;
 use super::directory::Directory;
+use super::pty;
 use super::shared::Slot;
 use super::stat::Stat;
+use super::terminal::{self, Line, Side};
 use crate::arch::user;
 use crate::error::{Errno, SysResult};
 use crate::pal::{self, Owned};
@@ -54,21 +56,32 @@ pub struct HostFile {
     pub kind: u32,
     /// Whether offsets count.
     pub seekable: bool,
-    /// Whether it is a terminal.
-    pub terminal: bool,
+    /// Which terminal it is.
+    pub terminal: Option<Line>,
     nonblocking: AtomicBool,
     events: Lock<[Option<Handle>; 8]>,
 }
 
 impl HostFile {
-    /// A stream with those attributes.
+    /// A stream with those attributes. A terminal is the command's own.
     #[must_use]
     pub fn new(handle: Owned, attr: &Attr) -> Self {
+        let terminal = (attr.flags & stream::TERMINAL != 0).then_some(Line::CONSOLE);
+        Self::make(handle, attr, terminal)
+    }
+
+    /// A side of a pseudo-terminal.
+    #[must_use]
+    pub fn of_line(handle: Owned, attr: &Attr, line: Line) -> Self {
+        Self::make(handle, attr, Some(line))
+    }
+
+    fn make(handle: Owned, attr: &Attr, terminal: Option<Line>) -> Self {
         Self {
             handle,
             kind: attr.kind,
             seekable: attr.flags & stream::SEEKABLE != 0,
-            terminal: attr.flags & stream::TERMINAL != 0,
+            terminal,
             nonblocking: AtomicBool::new(attr.flags & stream::NONBLOCK != 0),
             events: Lock::new([None; 8]),
         }
@@ -88,6 +101,40 @@ impl HostFile {
             }));
         }
         slot.filter(|handle| !handle.is_none())
+    }
+
+    /// The line of which this is the master.
+    fn master(&self) -> Option<Line> {
+        self.terminal.filter(|line| line.side() == Side::Master)
+    }
+
+    /// Writes to a master what is typed there, piece by piece, and sends the signals that it means.
+    fn write_typed(&self, line: Line, buf: u32, len: u32) -> SysResult {
+        const PIECE: u32 = 4096;
+        let mut piece = [0; PIECE as usize];
+        let (mut done, mut went_whole) = (0, true);
+        loop {
+            let n = (len - done).min(PIECE);
+            let result = user::read(buf.wrapping_add(done), &mut piece[..n as usize]).and_then(|()| {
+                let discipline = terminal::discipline(self)?;
+                Ok(pty::type_some(line, &discipline, &piece[..n as usize], |bytes| {
+                    let len = u32::try_from(bytes.len()).unwrap_or(0);
+                    went_whole = false;
+                    let went = pal::write(self.handle.get(), 0, bytes.into(), len)?;
+                    went_whole = went == len;
+                    Ok(went)
+                })?)
+            });
+            match result {
+                Ok(went) => {
+                    done += went;
+                    if done == len || !went_whole {
+                        return Ok(done);
+                    }
+                }
+                Err(error) => return if done == 0 { Err(error) } else { Ok(done) },
+            }
+        }
     }
 
     /// Brings the stream's blocking into line with the status flags.
@@ -254,6 +301,9 @@ impl OpenFile {
             Object::Host(_) if at.is_some() => Err(Errno::ESPIPE),
             Object::Host(host) => {
                 host.apply_blocking(self.slot.flags());
+                if let Some(line) = host.master() {
+                    return host.write_typed(line, buf, len);
+                }
                 Ok(pal::write(host.handle.get(), 0, user::in_bytes(buf, len)?, len)?)
             }
             Object::Device(device) => device.write(buf, len),
@@ -326,7 +376,10 @@ impl OpenFile {
     /// As fstat(2).
     pub fn stat(&self) -> Result<Stat, Errno> {
         match &self.object {
-            Object::Host(host) => Ok(Stat::from_attr(&pal::attributes(host.handle.get())?)),
+            Object::Host(host) => {
+                let stat = Stat::from_attr(&pal::attributes(host.handle.get())?);
+                Ok(host.terminal.map_or(stat, |line| pty::dress(line, stat)))
+            }
             Object::Directory(directory) => directory.stat(),
             Object::Text(_) => Ok(super::pseudo::text_stat(&self.path)),
             Object::Device(device) => Ok(device.stat()),

@@ -14,6 +14,7 @@ pub mod path;
 pub mod pipe;
 pub mod poll;
 pub mod pseudo;
+pub mod pty;
 pub mod shared;
 pub mod stat;
 pub mod table;

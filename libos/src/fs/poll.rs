@@ -7,6 +7,7 @@ use pal_abi::Handle;
 use pal_abi::flags::{POLL, event, node};
 
 use super::file::{Object, OpenFile};
+use super::terminal::Side;
 use crate::error::Errno;
 use crate::pal;
 use crate::signal;
@@ -46,13 +47,15 @@ impl OpenFile {
             Object::Socket(_) => return events & (bit::OUT | bit::WRNORM) | bit::HUP,
             _ => return events & always,
         };
+        // Its other side may come back: that is no error.
+        let is_master = host.terminal.is_some_and(|line| line.side() == Side::Master);
         let pipe_writer = host.kind == node::FIFO && !self.readable;
         let sources = [
             (event::READABLE, bit::IN | bit::RDNORM, self.readable),
             (event::WRITABLE, bit::OUT | bit::WRNORM, self.writable),
             (event::CLOSED, if pipe_writer { bit::ERR } else { bit::HUP }, true),
             // A pipe whose other end is gone has not failed.
-            (event::ERROR, bit::ERR, host.kind != node::FIFO),
+            (event::ERROR, bit::ERR, host.kind != node::FIFO && !is_master),
             (event::READ_CLOSED, bit::RDHUP, events & bit::RDHUP != 0),
             (event::URGENT, bit::PRI, events & bit::PRI != 0),
         ];
@@ -73,7 +76,7 @@ impl OpenFile {
             }
         }
         // At a hang-up a read does not wait either, but only data make the file readable.
-        let hung_up = found & bit::HUP != 0 && host.kind == node::FIFO;
+        let hung_up = found & bit::HUP != 0 && (host.kind == node::FIFO || is_master);
         if hung_up && pal::attributes(host.handle.get()).is_ok_and(|attr| attr.available == 0) {
             found &= !(bit::IN | bit::RDNORM);
         }

@@ -3,8 +3,9 @@
 //! Each process holds one reference to a slot for as long as it has the file open, through however many descriptors.
 
 use alloc::collections::BTreeSet;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
+use super::pty;
 use crate::error::Errno;
 use crate::sys::family::{self, FILES, FamilyGuard, SharedFile};
 use crate::sys::lock::Lock;
@@ -30,6 +31,7 @@ impl Slot {
                 slot.offset_low.store(0, Relaxed);
                 slot.offset_high.store(0, Relaxed);
                 slot.flags.store(flags, Relaxed);
+                slot.terminal.store(0, Relaxed);
                 memory.next_file.store(u32::try_from(index + 1).unwrap_or(0), Relaxed);
                 LIVE.lock().insert(index);
                 return Ok(Self(index));
@@ -60,6 +62,11 @@ impl Slot {
         Offset { file, _guard: file.lock.lock() }
     }
 
+    /// Notes which side of which pseudo-terminal the file is.
+    pub fn set_terminal(&self, side: u32) {
+        self.get().terminal.store(side, Relaxed);
+    }
+
     /// A number that names the open file among all of the family.
     #[must_use]
     pub const fn number(&self) -> usize {
@@ -70,7 +77,15 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         LIVE.lock().remove(&self.0);
-        self.get().refs.fetch_sub(1, Release);
+        release(self.get());
+    }
+}
+
+/// Gives a reference back. With the last one a pseudo-terminal loses one of its files.
+fn release(file: &SharedFile) {
+    let side = file.terminal.load(Relaxed);
+    if file.refs.fetch_sub(1, AcqRel) == 1 && side != 0 {
+        pty::closed(side);
     }
 }
 
@@ -106,7 +121,7 @@ pub fn share_all() {
 /// Gives the references of this process back: at its end, or after a fork that failed.
 pub fn release_all() {
     for &index in LIVE.lock().iter() {
-        family::memory().files[index].refs.fetch_sub(1, Release);
+        release(&family::memory().files[index]);
     }
 }
 

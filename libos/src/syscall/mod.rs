@@ -24,6 +24,7 @@ mod signal;
 mod stat;
 mod system;
 mod table;
+mod terminal;
 mod time;
 pub mod trace;
 mod xattr;
