@@ -124,6 +124,7 @@ pub(crate) const CASES: &[Case] = &[
     case("signal_child"),
     case("faults"),
     case("wild"),
+    case("policies"),
     case("ptys"),
     case("syscalls_files"),
     case("syscalls_process"),

@@ -5,7 +5,7 @@ openssl version
 openssl dgst -sha256 plain
 openssl dgst -sha3-256 plain
 openssl md5 plain
-openssl genrsa -out key.pem 2048 2> /dev/null
+openssl genrsa -out key.pem 1024 2> /dev/null
 openssl req -new -x509 -key key.pem -subj /CN=jobs -days 2 -out cert.pem
 openssl x509 -in cert.pem -noout -subject
 openssl verify -CAfile cert.pem cert.pem

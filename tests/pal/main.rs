@@ -31,6 +31,7 @@ mod nodes;
 mod outside;
 mod pipes;
 mod processes;
+mod ptys;
 mod renamed;
 mod sockets;
 mod threads;
@@ -52,6 +53,7 @@ fn suite() -> Suite {
     limits::register(&mut suite);
     exhausted::register(&mut suite);
     pipes::register(&mut suite);
+    ptys::register(&mut suite);
     console::register(&mut suite);
     events::register(&mut suite);
     waitsets::register(&mut suite);

@@ -121,6 +121,7 @@ static void discipline(void) {
     printf("end of file %d\n", (int)read(slave, &byte, 1));
     write(master, "\x16\x03x\n", 4);
     gather("literal", slave, 3);
+    usleep(20000);
     tcflush(master, TCIOFLUSH);
     gather("echo of it", master, 6);
 

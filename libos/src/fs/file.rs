@@ -12,6 +12,7 @@ use super::pty;
 use super::shared::Slot;
 use super::stat::Stat;
 use super::terminal::{self, Line, Side};
+use super::text::TextFile;
 use crate::arch::user;
 use crate::error::{Errno, SysResult};
 use crate::pal::{self, Owned};
@@ -108,18 +109,23 @@ impl HostFile {
         self.terminal.filter(|line| line.side() == Side::Master)
     }
 
-    /// Writes to a master what is typed there, piece by piece, and sends the signals that it means.
-    fn write_typed(&self, line: Line, buf: u32, len: u32) -> SysResult {
+    /// Writes to a master what is typed there, piece by piece, and sends the signals that it means. `take` copies what comes
+    /// at an offset.
+    fn write_typed(
+        &self,
+        line: Line,
+        len: u32,
+        take: impl Fn(u32, &mut [u8]) -> Result<(), Errno>,
+    ) -> SysResult {
         const PIECE: u32 = 4096;
         let mut piece = [0; PIECE as usize];
         let (mut done, mut went_whole) = (0, true);
         loop {
-            let n = (len - done).min(PIECE);
-            let result = user::read(buf.wrapping_add(done), &mut piece[..n as usize]).and_then(|()| {
+            let piece = &mut piece[..(len - done).min(PIECE) as usize];
+            let result = take(done, piece).and_then(|()| {
                 let discipline = terminal::discipline(self)?;
-                Ok(pty::type_some(line, &discipline, &piece[..n as usize], |bytes| {
+                Ok(pty::type_some(line, &discipline, piece, |bytes| {
                     let len = u32::try_from(bytes.len()).unwrap_or(0);
-                    went_whole = false;
                     let went = pal::write(self.handle.get(), 0, bytes.into(), len)?;
                     went_whole = went == len;
                     Ok(went)
@@ -164,8 +170,8 @@ pub enum Object {
     Host(HostFile),
     /// A directory.
     Directory(Directory),
-    /// A text generated when it was opened.
-    Text(Vec<u8>),
+    /// A text that is made up.
+    Text(TextFile),
     /// A device of our own.
     Device(Device),
     /// A socket that has no peer yet.
@@ -256,9 +262,8 @@ impl OpenFile {
             }
             Object::Directory(_) => Err(Errno::EISDIR),
             Object::Text(text) => moving(&|offset| {
-                let rest = usize::try_from(offset).ok().and_then(|from| text.get(from..)).unwrap_or(&[]);
-                let piece = &rest[..rest.len().min(len as usize)];
-                user::write(buf, piece)?;
+                let piece = text.read(offset, len as usize)?;
+                user::write(buf, &piece)?;
                 Ok(u32::try_from(piece.len()).unwrap_or(0))
             }),
             Object::Device(device) => device.read(buf, len),
@@ -302,7 +307,7 @@ impl OpenFile {
             Object::Host(host) => {
                 host.apply_blocking(self.slot.flags());
                 if let Some(line) = host.master() {
-                    return host.write_typed(line, buf, len);
+                    return host.write_typed(line, len, |at, to| user::read(buf.wrapping_add(at), to));
                 }
                 Ok(pal::write(host.handle.get(), 0, user::in_bytes(buf, len)?, len)?)
             }
@@ -321,10 +326,9 @@ impl OpenFile {
         match &self.object {
             Object::Host(host) => Ok(pal::read(host.handle.get(), offset, to.into(), len)?),
             Object::Text(text) => {
-                let rest = usize::try_from(offset).ok().and_then(|from| text.get(from..)).unwrap_or(&[]);
-                let n = rest.len().min(to.len());
-                to[..n].copy_from_slice(&rest[..n]);
-                Ok(u32::try_from(n).unwrap_or(0))
+                let piece = text.read(offset, to.len())?;
+                to[..piece.len()].copy_from_slice(&piece);
+                Ok(u32::try_from(piece.len()).unwrap_or(0))
             }
             Object::Directory(_) => Err(Errno::EISDIR),
             _ => Err(Errno::EINVAL),
@@ -363,6 +367,13 @@ impl OpenFile {
             }
             Object::Host(host) => {
                 host.apply_blocking(self.slot.flags());
+                if let Some(line) = host.master() {
+                    return host.write_typed(line, len, |at, to| {
+                        let at = at as usize;
+                        to.copy_from_slice(&from[at..at + to.len()]);
+                        Ok(())
+                    });
+                }
                 Ok(pal::write(host.handle.get(), 0, from.into(), len)?)
             }
             Object::Device(device) => device.write(0, len),

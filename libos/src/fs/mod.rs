@@ -19,3 +19,4 @@ pub mod shared;
 pub mod stat;
 pub mod table;
 pub mod terminal;
+pub mod text;

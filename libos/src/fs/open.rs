@@ -10,6 +10,7 @@ use super::file::{HostFile, Object, OpenFile, o, open_host};
 use super::path::{self, Last};
 use super::pseudo::{self, Node};
 use super::stat::mode as st_mode;
+use super::text::TextFile;
 use super::{directory, host, lookup, pty, table};
 use crate::error::Errno;
 use crate::pal;
@@ -124,7 +125,7 @@ fn ours(resolved: &[u8], node: Node, given: &[u8], flags: u32, last: Last) -> Re
         Node::Directory if flags & o::ACCMODE != 0 => return Err(Errno::EISDIR),
         Node::Directory => Object::Directory(directory::open(resolved)?),
         Node::Text(_) if flags & o::ACCMODE != 0 => return Err(Errno::EACCES),
-        Node::Text(text) => Object::Text(text()?),
+        Node::Text(text) => Object::Text(TextFile::new(text)),
         Node::Device(device) => Object::Device(device),
         Node::Terminal => return open_terminal(flags),
         Node::Ptmx => return pty::open_master(flags),
@@ -153,7 +154,7 @@ fn reopen(fd: u32, flags: u32) -> Result<Arc<OpenFile>, Errno> {
     let object = match &file.object {
         Object::Socket(_) => return Err(Errno::ENXIO),
         Object::Device(device) => Object::Device(*device),
-        Object::Text(text) => Object::Text(text.clone()),
+        Object::Text(text) => Object::Text(text.again()),
         // Another reference to the same stream; what it may do does not grow.
         _ => {
             let wanted = flags & o::ACCMODE;

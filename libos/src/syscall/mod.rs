@@ -15,6 +15,7 @@ mod memory;
 mod names;
 mod network;
 mod open;
+mod policy;
 mod poll;
 mod prctl;
 mod process;

@@ -275,7 +275,7 @@ pub(crate) fn attributes_set_by_handle(
     check_size(size)?;
     let attr = user::read(attr)?;
     // The bits below the first that is for queries only, and the two behind those.
-    let settable = valid::FILE - 1 | valid::DISCARD_INPUT | valid::DISCARD_OUTPUT;
+    let settable = (valid::FILE - 1) | valid::DISCARD_INPUT | valid::DISCARD_OUTPUT;
     if mask & !settable != 0 {
         return Err(PalError::Invalid);
     }

@@ -1,6 +1,6 @@
 //! The file systems the library OS makes up: `/dev`, `/proc` and `/sys`.
 //!
-//! All names here are absolute paths without links and `..`. Contents are generated when a file is opened.
+//! All names here are absolute paths without links and `..`. Contents are made when a file is read.
 
 mod maps;
 mod proc;
@@ -10,8 +10,8 @@ mod system;
 mod threads;
 mod tree;
 
-use alloc::boxed::Box;
 use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::device::Device;
@@ -30,7 +30,7 @@ pub const PROC: stat::Device = stat::Device { major: 0, minor: 22 };
 pub const SYS: stat::Device = stat::Device { major: 0, minor: 23 };
 
 /// Makes the contents of a file.
-pub type Text = Box<dyn FnOnce() -> Result<Vec<u8>, Errno>>;
+pub type Text = Arc<dyn Fn() -> Result<Vec<u8>, Errno> + Send + Sync>;
 
 /// What a name means.
 pub enum Node {

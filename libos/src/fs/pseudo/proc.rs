@@ -1,7 +1,7 @@
 //! The tree of `/proc`.
 
-use alloc::boxed::Box;
 use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::super::dirent::Entry;
@@ -110,8 +110,8 @@ const OWN: &[File] = &[
     ("smaps_rollup", maps::rollup),
 ];
 
-fn text(make: impl FnOnce() -> Vec<u8> + 'static) -> Node {
-    let make: Text = Box::new(move || Ok(make()));
+fn text(make: impl Fn() -> Vec<u8> + Send + Sync + 'static) -> Node {
+    let make: Text = Arc::new(move || Ok(make()));
     Node::Text(make)
 }
 
@@ -162,8 +162,9 @@ fn of_process(pid: u32, me: u32, tail: &[&[u8]]) -> Result<Node, Errno> {
         [b"root"] => own(|| Node::Link(b"/".to_vec())),
         [b"fd" | b"fdinfo"] => own(|| Node::Directory),
         [b"fdinfo", fd] if pid == me => {
-            let file = table::get(number(fd).ok_or(Errno::ENOENT)?).map_err(|_| Errno::ENOENT)?;
-            Ok(text(move || process::descriptor(&file)))
+            let fd = number(fd).ok_or(Errno::ENOENT)?;
+            table::get(fd).map_err(|_| Errno::ENOENT)?;
+            Ok(text(move || process::descriptor(fd)))
         }
         [b"fd", fd] if pid == me => {
             let fd = number(fd).ok_or(Errno::ENOENT)?;

@@ -7,8 +7,7 @@ use core::fmt::Write as _;
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::{number, parts};
-use crate::fs::file::OpenFile;
-use crate::fs::pty;
+use crate::fs::{pty, table};
 use crate::layout::{PAGE, STACK_TOP};
 use crate::signal::pending;
 use crate::signal::set::{SIG_DFL, SIG_IGN, SigSet};
@@ -203,8 +202,9 @@ pub(super) fn io() -> Vec<u8> {
         .to_vec()
 }
 
-/// A file of `fdinfo`.
-pub(super) fn descriptor(file: &OpenFile) -> Vec<u8> {
+/// A file of `fdinfo`; nothing once the descriptor is closed.
+pub(super) fn descriptor(fd: u32) -> Vec<u8> {
+    let Ok(file) = table::get(fd) else { return Vec::new() };
     let (position, flags) = (file.slot.offset().get(), file.slot.flags());
     let inode = file.stat().map_or(0, |stat| stat.inode);
     format!("pos:\t{position}\nflags:\t0{flags:o}\nmnt_id:\t1\nino:\t{inode}\n").into_bytes()

@@ -1,7 +1,7 @@
 //! Files of `/proc/PID/task/TID` that are not those of the whole process.
 
-use alloc::boxed::Box;
 use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::Node;
@@ -10,8 +10,8 @@ use crate::task::family;
 /// What a path below a thread's folder means, where it is the thread's own.
 pub(super) fn lookup(tid: u32, path: &[&[u8]]) -> Option<Node> {
     match path {
-        [b"comm"] => Some(Node::Text(Box::new(move || Ok(comm(tid))))),
-        [b"children"] => Some(Node::Text(Box::new(move || Ok(children(tid))))),
+        [b"comm"] => Some(Node::Text(Arc::new(move || Ok(comm(tid))))),
+        [b"children"] => Some(Node::Text(Arc::new(move || Ok(children(tid))))),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Folders of files whose texts are made when they are opened, as a table of paths.
 
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::super::dirent::Entry;
@@ -14,7 +14,7 @@ pub(super) type File = (&'static str, fn() -> Vec<u8>);
 pub(super) fn lookup(tree: &[File], path: &[u8]) -> Option<Node> {
     if let Some((_, make)) = tree.iter().find(|(name, _)| name.as_bytes() == path) {
         let make = *make;
-        return Some(Node::Text(Box::new(move || Ok(make()))));
+        return Some(Node::Text(Arc::new(move || Ok(make()))));
     }
     tree.iter().any(|(name, _)| below(name, path).is_some()).then_some(Node::Directory)
 }
