@@ -82,6 +82,7 @@ pub(crate) fn run(run: &Run, image: &'static [u8]) -> Result<u8> {
         ..Config::default()
     };
     let status = native_pal_aarch64::start(config, extension);
+    drop(view.scratch);
     Ok(u8::try_from(status & 0xff).unwrap_or(u8::MAX))
 }
 

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod layers;
+mod scratch;
 mod view;
 
 use arguments::{Arguments, Command};

@@ -1,6 +1,7 @@
 //! What the program sees: the mapped files, its current folder, its environment, and which file it is.
 
 use crate::arguments::Run;
+use crate::scratch::Scratch;
 use anyhow::{Context, Result, bail};
 use native_pal_aarch64::Mapping;
 use std::env;
@@ -12,6 +13,9 @@ use std::path::{Path, PathBuf};
 /// The guest's PATH where its environment has none.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Where programs share memory by name.
+const SHARED: &str = "/dev/shm";
+
 /// What the program sees.
 #[derive(Debug)]
 pub(crate) struct View {
@@ -21,6 +25,8 @@ pub(crate) struct View {
     /// Guest path of the program.
     pub(crate) program: PathBuf,
     pub(crate) env: Vec<Vec<u8>>,
+    /// What `/dev/shm` of a root is, to be kept for as long as the program runs.
+    pub(crate) scratch: Option<Scratch>,
 }
 
 impl View {
@@ -36,6 +42,12 @@ impl View {
         }
         for text in &run.map {
             maps.push(parse_map(text).with_context(|| format!("--map {}", text.display()))?);
+        }
+        let mut scratch = None;
+        if run.rootfs.is_some() && !maps.iter().any(|map| map.guest == SHARED.as_bytes()) {
+            let made = Scratch::new().with_context(|| format!("a folder for {SHARED}"))?;
+            maps.push(mapping(made.folder(), Path::new(SHARED), false)?);
+            scratch = Some(made);
         }
         let env = environment(run)?;
         let bare = maps.is_empty();
@@ -59,7 +71,7 @@ impl View {
         if !cwd.is_absolute() {
             bail!("--cwd {}: a guest path is absolute", cwd.display());
         }
-        Ok(Self { maps, cwd, program, env })
+        Ok(Self { maps, cwd, program, env, scratch })
     }
 }
 

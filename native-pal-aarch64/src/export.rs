@@ -10,7 +10,7 @@ use crate::event::{Event, Reset};
 use crate::handle::{Export, Object};
 use crate::policy::Location;
 use crate::stream::node::NodeBase;
-use crate::stream::{anon, channel, console, dir, file, pipe};
+use crate::stream::{anon, channel, console, dir, file, pipe, pty};
 
 /// `null:`.
 pub(crate) const NULL: u32 = 1;
@@ -41,6 +41,8 @@ pub(crate) const UDP: u32 = 13;
 
 /// A socket of the group `Sockets`.
 pub(crate) const SOCKET: u32 = 14;
+/// `pty:`.
+pub(crate) const PTY: u32 = 15;
 
 /// Descriptors of an export, at most.
 pub(crate) const FDS_MAX: usize = 2;
@@ -125,6 +127,7 @@ pub(crate) fn import(mut export: Export) -> Result<Arc<dyn Object>, PalError> {
         }
         DEVICE => crate::stream::device(fd, &export.data, flags)?,
         PIPE => pipe::import(fd, first != 0, flags),
+        PTY => pty::import(fd, first, flags),
         PIPE_SERVER => pipe::serving(fd, &export.data, flags),
         tag => crate::stream::socket::import(tag, fd, flags)?,
     })

@@ -65,6 +65,10 @@ macro_rules! for_each_pal_call { ($mac:path) => { $mac! {
               NotSupported, Io);
 
     /// Accepts one connection of a server stream. Interruptible; `Pending` if the stream is NONBLOCK and none waits.
+    ///
+    /// Of a stream that is one end of an unnamed pair (`pipe:`), the other end, once. Of a pseudo-terminal's (`pty:`), its
+    /// slave, as often as is asked for; with `open::PATH_ONLY` a stream that is good for nothing but this call and holds
+    /// neither side open. `Broken`: the terminal has hung up.
     8 StreamWaitForClient => stream_wait_for_client(server: Handle, options: U32, client: Out<Handle>)
         fails(Interrupted, Broken, TooMany);
 

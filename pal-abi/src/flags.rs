@@ -227,6 +227,10 @@ flags! {
         COUNTS = 0x40000;
         /// `socket_error` (query only; reading clears it on the host).
         SOCKET = 0x80000;
+        /// A terminal's input that was not read is discarded (set only).
+        DISCARD_INPUT = 0x10_0000;
+        /// A terminal's output that was not taken is discarded (set only).
+        DISCARD_OUTPUT = 0x20_0000;
     }
     /// `Attr::flags`.
     stream {

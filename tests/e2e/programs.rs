@@ -142,6 +142,8 @@ pub(crate) const CASES: &[Case] = &[
     case("signal_child"),
     case("faults"),
     case("wild"),
+    case("policies"),
+    case("ptys"),
     case("syscalls_files"),
     case("syscalls_process"),
     case("syscalls_tier0"),

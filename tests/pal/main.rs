@@ -33,6 +33,7 @@ mod nodes;
 mod outside;
 mod pipes;
 mod processes;
+mod ptys;
 mod renamed;
 mod socket_options;
 mod sockets;
@@ -55,6 +56,7 @@ fn suite() -> Suite {
     limits::register(&mut suite);
     exhausted::register(&mut suite);
     pipes::register(&mut suite);
+    ptys::register(&mut suite);
     console::register(&mut suite);
     events::register(&mut suite);
     waitsets::register(&mut suite);

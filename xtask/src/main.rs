@@ -1,4 +1,4 @@
-//! The tasks of this repository: `cargo xtask setup | build | test | demo | bench | docs | conformance | fuzz | coverage`.
+//! The tasks of this repository: `cargo xtask setup | build | test | demo | jobs | bench | docs | conformance | fuzz | coverage`.
 //!
 //! Everything a newcomer types goes through here. Each task first sees to what it needs (`setup.rs`), so that a
 //! clean checkout on a machine with a C compiler and Rust is enough, and each says what it does in one line per
@@ -11,6 +11,7 @@
 //! | `image.rs`, `command.rs` | the library OS image; the `trunnion` command around it |
 //! | `test/` | every check and every test, on both hosts, and the closing line |
 //! | `demo/` | Debian's own busybox and bash, natively and through Trunnion, byte for byte |
+//! | `jobs/` | Debian's programs in a whole root, natively and through Trunnion |
 //! | `bench.rs`, `docs.rs`, `coverage.rs` | measurements; the documents derived from the tables |
 //! | `conformance.rs`, `fuzz.rs` | the long campaign against the processor; the fuzzers |
 #![forbid(unsafe_code)]
@@ -24,6 +25,7 @@ mod docs;
 mod fuzz;
 mod host;
 mod image;
+mod jobs;
 mod packages;
 mod repo;
 mod setup;
@@ -54,6 +56,8 @@ enum Task {
     Test(test::Options),
     /// Runs Debian's unmodified i386 busybox and bash natively and through Trunnion, and compares
     Demo(demo::Options),
+    /// Runs the programs of a Debian i386 root natively and through Trunnion, and compares
+    Jobs(jobs::Options),
     /// Compares native, qemu-i386 and Trunnion on small i386 programs
     Bench(bench::Options),
     /// Writes the documents that are derived from the tables (docs/PAL_ABI.md, docs/COVERAGE.md)
@@ -84,6 +88,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::Build(options) => command::task(&repo, options),
         Task::Test(options) => test::task(&repo, options),
         Task::Demo(options) => demo::task(&repo, options),
+        Task::Jobs(options) => jobs::task(&repo, options),
         Task::Bench(options) => bench::task(&repo, options),
         Task::Docs(options) => docs::task(&repo, options),
         Task::Conformance(options) => conformance::task(&repo, options),

@@ -9,8 +9,11 @@ use pal_abi::{Attr, Handle, Layout as _, PalError};
 
 use super::device::Device;
 use super::directory::Directory;
+use super::pty;
 use super::shared::Slot;
 use super::stat::Stat;
+use super::terminal::{self, Line, Side};
+use super::text::TextFile;
 use crate::arch::user;
 use crate::error::{Errno, SysResult};
 use crate::net::message::Ancillary;
@@ -57,21 +60,32 @@ pub struct HostFile {
     pub kind: u32,
     /// Whether offsets count.
     pub seekable: bool,
-    /// Whether it is a terminal.
-    pub terminal: bool,
+    /// Which terminal it is.
+    pub terminal: Option<Line>,
     nonblocking: AtomicBool,
     events: Lock<[Option<Handle>; 8]>,
 }
 
 impl HostFile {
-    /// A stream with those attributes.
+    /// A stream with those attributes. A terminal is the command's own.
     #[must_use]
     pub fn new(handle: Owned, attr: &Attr) -> Self {
+        let terminal = (attr.flags & stream::TERMINAL != 0).then_some(Line::CONSOLE);
+        Self::make(handle, attr, terminal)
+    }
+
+    /// A side of a pseudo-terminal.
+    #[must_use]
+    pub fn of_line(handle: Owned, attr: &Attr, line: Line) -> Self {
+        Self::make(handle, attr, Some(line))
+    }
+
+    fn make(handle: Owned, attr: &Attr, terminal: Option<Line>) -> Self {
         Self {
             handle,
             kind: attr.kind,
             seekable: attr.flags & stream::SEEKABLE != 0,
-            terminal: attr.flags & stream::TERMINAL != 0,
+            terminal,
             nonblocking: AtomicBool::new(attr.flags & stream::NONBLOCK != 0),
             events: Lock::new([None; 8]),
         }
@@ -91,6 +105,45 @@ impl HostFile {
             }));
         }
         slot.filter(|handle| !handle.is_none())
+    }
+
+    /// The line of which this is the master.
+    fn master(&self) -> Option<Line> {
+        self.terminal.filter(|line| line.side() == Side::Master)
+    }
+
+    /// Writes to a master what is typed there, piece by piece, and sends the signals that it means. `take` copies what comes
+    /// at an offset.
+    fn write_typed(
+        &self,
+        line: Line,
+        len: u32,
+        take: impl Fn(u32, &mut [u8]) -> Result<(), Errno>,
+    ) -> SysResult {
+        const PIECE: u32 = 4096;
+        let mut piece = [0; PIECE as usize];
+        let (mut done, mut went_whole) = (0, true);
+        loop {
+            let piece = &mut piece[..(len - done).min(PIECE) as usize];
+            let result = take(done, piece).and_then(|()| {
+                let discipline = terminal::discipline(self)?;
+                Ok(pty::type_some(line, &discipline, piece, |bytes| {
+                    let len = u32::try_from(bytes.len()).unwrap_or(0);
+                    let went = pal::write(self.handle.get(), 0, bytes.into(), len)?;
+                    went_whole = went == len;
+                    Ok(went)
+                })?)
+            });
+            match result {
+                Ok(went) => {
+                    done += went;
+                    if done == len || !went_whole {
+                        return Ok(done);
+                    }
+                }
+                Err(error) => return if done == 0 { Err(error) } else { Ok(done) },
+            }
+        }
     }
 
     /// Brings the stream's blocking into line with the status flags.
@@ -120,8 +173,8 @@ pub enum Object {
     Host(HostFile),
     /// A directory.
     Directory(Directory),
-    /// A text generated when it was opened.
-    Text(Vec<u8>),
+    /// A text that is made up.
+    Text(TextFile),
     /// A device of our own.
     Device(Device),
     /// A socket.
@@ -238,9 +291,8 @@ impl OpenFile {
             }
             Object::Directory(_) => Err(Errno::EISDIR),
             Object::Text(text) => moving(&|offset| {
-                let rest = usize::try_from(offset).ok().and_then(|from| text.get(from..)).unwrap_or(&[]);
-                let piece = &rest[..rest.len().min(len as usize)];
-                user::write(buf, piece)?;
+                let piece = text.read(offset, len as usize)?;
+                user::write(buf, &piece)?;
                 Ok(u32::try_from(piece.len()).unwrap_or(0))
             }),
             Object::Device(device) => device.read(buf, len),
@@ -287,6 +339,9 @@ impl OpenFile {
             Object::Host(_) if at.is_some() => Err(Errno::ESPIPE),
             Object::Host(host) => {
                 host.apply_blocking(self.slot.flags());
+                if let Some(line) = host.master() {
+                    return host.write_typed(line, len, |at, to| user::read(buf.wrapping_add(at), to));
+                }
                 Ok(pal::write(host.handle.get(), 0, user::in_bytes(buf, len)?, len)?)
             }
             Object::Device(device) => device.write(buf, len),
@@ -305,10 +360,9 @@ impl OpenFile {
         match &self.object {
             Object::Host(host) => Ok(pal::read(host.handle.get(), offset, to.into(), len)?),
             Object::Text(text) => {
-                let rest = usize::try_from(offset).ok().and_then(|from| text.get(from..)).unwrap_or(&[]);
-                let n = rest.len().min(to.len());
-                to[..n].copy_from_slice(&rest[..n]);
-                Ok(u32::try_from(n).unwrap_or(0))
+                let piece = text.read(offset, to.len())?;
+                to[..piece.len()].copy_from_slice(&piece);
+                Ok(u32::try_from(piece.len()).unwrap_or(0))
             }
             Object::Directory(_) => Err(Errno::EISDIR),
             _ => Err(Errno::EINVAL),
@@ -355,6 +409,13 @@ impl OpenFile {
             }
             Object::Host(host) => {
                 host.apply_blocking(self.slot.flags());
+                if let Some(line) = host.master() {
+                    return host.write_typed(line, len, |at, to| {
+                        let at = at as usize;
+                        to.copy_from_slice(&from[at..at + to.len()]);
+                        Ok(())
+                    });
+                }
                 Ok(pal::write(host.handle.get(), 0, from.into(), len)?)
             }
             Object::Device(device) => device.write(0, len),
@@ -374,7 +435,10 @@ impl OpenFile {
     /// As fstat(2).
     pub fn stat(&self) -> Result<Stat, Errno> {
         match &self.object {
-            Object::Host(host) => Ok(Stat::from_attr(&pal::attributes(host.handle.get())?)),
+            Object::Host(host) => {
+                let stat = Stat::from_attr(&pal::attributes(host.handle.get())?);
+                Ok(host.terminal.map_or(stat, |line| pty::dress(line, stat)))
+            }
             Object::Directory(directory) => directory.stat(),
             Object::Text(_) => Ok(super::pseudo::text_stat(&self.path)),
             Object::Device(device) => Ok(device.stat()),

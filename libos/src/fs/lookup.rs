@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use super::path::{self, Last};
 use super::pseudo::{self, Node};
 use super::stat::{Stat, mode};
-use super::{host, table};
+use super::{host, pty, table};
 use crate::error::Errno;
 use crate::task::process::process;
 
@@ -95,6 +95,8 @@ fn stat_node(path: &[u8], node: Node, last: Last) -> Result<Stat, Errno> {
         Node::Directory => Ok(pseudo::directory_stat(path)),
         Node::Device(device) => Ok(device.stat()),
         Node::Terminal => Ok(pseudo::terminal_stat()),
+        Node::Ptmx => Ok(pseudo::ptmx_stat()),
+        Node::Pts(pts) => pty::slave_stat(pts),
         Node::Text(_) => Ok(pseudo::text_stat(path)),
     }
 }

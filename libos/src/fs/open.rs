@@ -10,9 +10,11 @@ use super::file::{HostFile, Object, OpenFile, o, open_host};
 use super::path::{self, Last};
 use super::pseudo::{self, Node};
 use super::stat::mode as st_mode;
-use super::{directory, host, lookup, table};
+use super::text::TextFile;
+use super::{directory, host, lookup, pty, table};
 use crate::error::Errno;
 use crate::pal;
+use crate::task::process::process;
 
 /// Opens an absolute path. `mode` counts only where something is created, the mask already taken off.
 ///
@@ -74,7 +76,7 @@ fn below(clean: &[u8], given: &[u8], flags: u32, mode: u32) -> Result<Arc<OpenFi
         how |= if flags & o::EXCL != 0 { options::CREATE_NEW } else { options::CREATE };
         how = with_mode(how, mode);
     }
-    if rights & access::WRITE != 0 && clean == crate::task::process::process().exe() {
+    if rights & access::WRITE != 0 && clean == process().exe() {
         return Err(Errno::ETXTBSY);
     }
     let (handle, attr) = match open_host(clean, rights, how) {
@@ -123,17 +125,23 @@ fn ours(resolved: &[u8], node: Node, given: &[u8], flags: u32, last: Last) -> Re
         Node::Directory if flags & o::ACCMODE != 0 => return Err(Errno::EISDIR),
         Node::Directory => Object::Directory(directory::open(resolved)?),
         Node::Text(_) if flags & o::ACCMODE != 0 => return Err(Errno::EACCES),
-        Node::Text(text) => Object::Text(text()?),
+        Node::Text(text) => Object::Text(TextFile::new(text)),
         Node::Device(device) => Object::Device(device),
         Node::Terminal => return open_terminal(flags),
+        Node::Ptmx => return pty::open_master(flags),
+        Node::Pts(pts) => return pty::open_slave(pty::find(pts).ok_or(Errno::ENOENT)?, flags),
         Node::Descriptor(fd) if last == Last::Follow => return reopen(fd, flags),
         Node::Descriptor(_) | Node::Link(_) => return Err(Errno::ELOOP),
     };
     Ok(Arc::new(OpenFile::new(object, flags, resolved.to_vec())?))
 }
 
-/// `/dev/tty`.
+/// `/dev/tty`: the controlling terminal.
 fn open_terminal(flags: u32) -> Result<Arc<OpenFile>, Errno> {
+    let line = pty::of_session(process().member().session()).ok_or(Errno::ENXIO)?;
+    if line.pts().is_some() {
+        return pty::open_slave(line, flags | o::NOCTTY);
+    }
     let handle = pal::open(b"dev:tty", access::READ | access::WRITE, 0).map_err(|_| Errno::ENXIO)?;
     let attr = pal::attributes(handle.get())?;
     let object = Object::Host(HostFile::new(handle, &attr));
@@ -146,7 +154,7 @@ fn reopen(fd: u32, flags: u32) -> Result<Arc<OpenFile>, Errno> {
     let object = match &file.object {
         Object::Socket(_) => return Err(Errno::ENXIO),
         Object::Device(device) => Object::Device(*device),
-        Object::Text(text) => Object::Text(text.clone()),
+        Object::Text(text) => Object::Text(text.again()),
         // Another reference to the same stream; what it may do does not grow.
         _ => {
             let wanted = flags & o::ACCMODE;

@@ -4,8 +4,9 @@
 //! another one for each time that the file was sent to it.
 
 use alloc::collections::BTreeMap;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
+use super::pty;
 use crate::error::Errno;
 use crate::sys::family::{self, FILES, FamilyGuard, SharedFile};
 use crate::sys::lock::Lock;
@@ -32,6 +33,7 @@ impl Slot {
                 slot.offset_low.store(0, Relaxed);
                 slot.offset_high.store(0, Relaxed);
                 slot.flags.store(flags, Relaxed);
+                slot.terminal.store(0, Relaxed);
                 memory.next_file.store(u32::try_from(index + 1).unwrap_or(0), Relaxed);
                 return Ok(Self::counted(index));
             }
@@ -64,7 +66,7 @@ impl Slot {
 
     /// Takes back a reference that nobody took over.
     pub fn take_back(&self) {
-        self.get().refs.fetch_sub(1, Release);
+        release(self.get(), 1);
     }
 
     fn get(&self) -> &'static SharedFile {
@@ -89,6 +91,11 @@ impl Slot {
         Offset { file, _guard: file.lock.lock() }
     }
 
+    /// Notes which side of which pseudo-terminal the file is.
+    pub fn set_terminal(&self, side: u32) {
+        self.get().terminal.store(side, Relaxed);
+    }
+
     /// A number that names the open file among all of the family.
     #[must_use]
     pub const fn number(&self) -> usize {
@@ -106,7 +113,15 @@ impl Drop for Slot {
             }
         }
         drop(live);
-        self.get().refs.fetch_sub(1, Release);
+        release(self.get(), 1);
+    }
+}
+
+/// Gives references back. With the last one a pseudo-terminal loses one of its files.
+fn release(file: &SharedFile, count: u32) {
+    let side = file.terminal.load(Relaxed);
+    if file.refs.fetch_sub(count, AcqRel) == count && side != 0 {
+        pty::closed(side);
     }
 }
 
@@ -142,7 +157,7 @@ pub fn share_all() {
 /// Gives the references of this process back: at its end, or after a fork that failed.
 pub fn release_all() {
     for (&index, &count) in LIVE.lock().iter() {
-        family::memory().files[index].refs.fetch_sub(count, Release);
+        release(&family::memory().files[index], count);
     }
 }
 

@@ -7,8 +7,67 @@ use pal_abi::flags::attr;
 use pal_abi::{Attr, Layout as _};
 
 use super::file::HostFile;
+use super::pty::Discipline;
 use crate::error::Errno;
 use crate::pal;
+
+/// A side of a pseudo-terminal. The command's own terminal has a slave only.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// What types and shows.
+    Master,
+    /// What programs take for their terminal.
+    Slave,
+}
+
+/// Which terminal of the family a file is, and which side of it. Number 0 is the command's own, N + 1 is `/dev/pts/N`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Line {
+    number: usize,
+    side: Side,
+}
+
+impl Line {
+    /// The command's own terminal.
+    pub const CONSOLE: Self = Self { number: 0, side: Side::Slave };
+
+    /// A side of a terminal.
+    #[must_use]
+    pub const fn new(number: usize, side: Side) -> Self {
+        Self { number, side }
+    }
+
+    /// Its number in the family.
+    #[must_use]
+    pub const fn number(self) -> usize {
+        self.number
+    }
+
+    /// Its side.
+    #[must_use]
+    pub const fn side(self) -> Side {
+        self.side
+    }
+
+    /// Its number in `/dev/pts`.
+    #[must_use]
+    pub fn pts(self) -> Option<u32> {
+        self.number.checked_sub(1).and_then(|pts| u32::try_from(pts).ok())
+    }
+
+    /// Both as one word, which is not 0 for a pseudo-terminal.
+    #[must_use]
+    pub fn word(self) -> u32 {
+        u32::try_from(self.number).unwrap_or(0) << 1 | u32::from(self.side == Side::Master)
+    }
+
+    /// The line of a word.
+    #[must_use]
+    pub const fn of_word(word: u32) -> Self {
+        let side = if word & 1 != 0 { Side::Master } else { Side::Slave };
+        Self { number: (word >> 1) as usize, side }
+    }
+}
 
 /// Bytes of `struct termios`.
 pub const TERMIOS: usize = 36;
@@ -27,7 +86,7 @@ pub enum When {
 }
 
 fn query(file: &HostFile, what: u32) -> Result<Attr, Errno> {
-    if !file.terminal {
+    if file.terminal.is_none() {
         return Err(Errno::ENOTTY);
     }
     let attr = pal::attributes(file.handle.get())?;
@@ -60,13 +119,37 @@ pub fn minds_writes(file: &HostFile) -> Result<bool, Errno> {
     Ok(query(file, attr::TERMIOS)?.local_flags & TOSTOP != 0)
 }
 
-/// Throws away what was typed and not read, once output has drained, or only waits for that.
+/// What decides which typed characters are signals.
 ///
 /// # Errors
 /// `ENOTTY`.
-pub fn settle(file: &HostFile, when: When) -> Result<(), Errno> {
+pub fn discipline(file: &HostFile) -> Result<Discipline, Errno> {
+    let a = query(file, attr::TERMIOS)?;
+    Ok(Discipline { input: a.input_flags, local: a.local_flags, characters: a.characters })
+}
+
+/// Waits until output has drained.
+///
+/// # Errors
+/// `ENOTTY`.
+pub fn drain(file: &HostFile) -> Result<(), Errno> {
     // The settings stay as they are: what matters is the way of setting them.
-    set_settings(file, &settings(file)?, when)
+    set_settings(file, &settings(file)?, When::Drain)
+}
+
+/// Throws away what was typed and not read, or written and not taken, or both: the three arguments of `TCFLSH`.
+///
+/// # Errors
+/// `EINVAL` for another argument; `ENOTTY`.
+pub fn discard(file: &HostFile, queue: u32) -> Result<(), Errno> {
+    let mask = match queue {
+        0 => attr::DISCARD_INPUT,
+        1 => attr::DISCARD_OUTPUT,
+        2 => attr::DISCARD_INPUT | attr::DISCARD_OUTPUT,
+        _ => return Err(Errno::EINVAL),
+    };
+    query(file, attr::TERMIOS)?;
+    Ok(pal::set_attributes(file.handle.get(), &Attr::ZERO, mask)?)
 }
 
 /// Changes the settings; of a short form the speeds stay.

@@ -10,7 +10,8 @@ use pal_abi::{ContextI386, Handle};
 use super::exec;
 use crate::error::Errno;
 use crate::fs::file::{HostFile, Object, OpenFile, o};
-use crate::fs::{lookup, table};
+use crate::fs::terminal::Line;
+use crate::fs::{lookup, pty, table};
 use crate::pal::{self, Owned};
 use crate::signal::host;
 use crate::signal::set::SIGCHLD;
@@ -66,6 +67,11 @@ pub fn start(boot: Boot, context: &mut ContextI386, thread: &mut Thread) {
         exit::leave(NOT_RUNNABLE);
     }
     sys::family::learn_self_id();
+    for word in &sys::family::memory().boot_id {
+        let mut bytes = [0; 4];
+        pal::random(&mut bytes);
+        word.store(u32::from_le_bytes(bytes), Relaxed);
+    }
     threads::current().set_host(boot.thread);
     let ids = own_ids();
     let cwd = if boot.cwd.is_empty() { b"/".to_vec() } else { boot.cwd };
@@ -86,9 +92,9 @@ pub fn start(boot: Boot, context: &mut ContextI386, thread: &mut Thread) {
         member.state.store(state::RUNNING, SeqCst);
         me.set_member(member);
         threads::current().lead(member);
-        let shared = sys::family::memory();
-        shared.foreground.store(pid, Relaxed);
-        shared.terminal_session.store(pid, Relaxed);
+        let terminal = pty::terminal(Line::CONSOLE);
+        terminal.foreground.store(pid, Relaxed);
+        terminal.session.store(pid, Relaxed);
     }
     host::listen(&boot.streams);
     for (fd, handle) in (0u32..).zip(boot.streams) {
@@ -156,7 +162,8 @@ fn open_stream(fd: u32, handle: Handle) -> Result<(), Errno> {
     };
     let append = if attr.flags & pal_abi::flags::stream::APPEND != 0 { o::APPEND } else { 0 };
     let host = HostFile::new(Owned::new(handle), &attr);
-    let name = if host.terminal { b"/dev/tty".to_vec() } else { format!("pipe:[{fd}]").into_bytes() };
+    let name =
+        if host.terminal.is_some() { b"/dev/tty".to_vec() } else { format!("pipe:[{fd}]").into_bytes() };
     let file = OpenFile::new(Object::Host(host), access | append | o::LARGEFILE, name)?;
     table::add(Arc::new(file), false).map(drop)
 }

@@ -11,6 +11,8 @@ use pal_abi::{Attr, Handle, Layout as _, PalError};
 
 use super::info::{SigInfo, code};
 use super::set::{COUNT, SIGCONT};
+use crate::fs::pty;
+use crate::fs::terminal::Line;
 use crate::pal;
 use crate::sys::family::self_id;
 use crate::task::family;
@@ -69,7 +71,8 @@ fn pass(signal: u32, by_terminal: bool) {
     }
     let me = process().member();
     // A command that is continued is continued as the group it was started as.
-    let foreground = if signal == SIGCONT { me.group() } else { family::foreground() };
+    let foreground =
+        if signal == SIGCONT { me.group() } else { pty::terminal(Line::CONSOLE).foreground.load(Relaxed) };
     if by_terminal && foreground != 0 {
         let info = SigInfo::kernel(signal);
         family::all().filter(|to| to.group() == foreground).for_each(|to| family::post(to, &info));

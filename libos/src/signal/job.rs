@@ -9,22 +9,29 @@ use super::info::SigInfo;
 use super::set::{SIG_IGN, SIGTTIN, SIGTTOU};
 use super::stop::is_orphaned;
 use crate::error::Errno;
-use crate::fs::file::OpenFile;
-use crate::fs::terminal;
-use crate::sys::family::memory;
+use crate::fs::file::{HostFile, OpenFile};
+use crate::fs::pty;
+use crate::fs::terminal::{self, Line, Side};
 use crate::task::family;
 use crate::task::process::process;
 use crate::task::thread::Thread;
 
-/// Whether the terminal is another group's at the moment.
-fn is_background() -> bool {
-    let (me, foreground) = (process().member(), family::foreground());
-    memory().terminal_session.load(Relaxed) == me.session() && foreground != 0 && foreground != me.group()
+/// Whether a terminal of this session is another group's at the moment.
+fn is_background(line: Line) -> bool {
+    let (me, terminal) = (process().member(), pty::terminal(line));
+    let foreground = terminal.foreground.load(Relaxed);
+    terminal.session.load(Relaxed) == me.session() && foreground != 0 && foreground != me.group()
+}
+
+/// The terminal that a file is, where it is not the side of who types.
+fn side_of_program(file: &OpenFile) -> Option<(&HostFile, Line)> {
+    let host = file.host()?;
+    host.terminal.filter(|line| line.side() == Side::Slave).map(|line| (host, line))
 }
 
 /// Sends the group of a process in the background a signal for what it is about to do.
-fn check(thread: &Thread, signal: u32) -> Result<(), Errno> {
-    if !is_background() {
+fn check(thread: &Thread, line: Line, signal: u32) -> Result<(), Errno> {
+    if !is_background(line) {
         return Ok(());
     }
     if thread.blocked.has(signal) || process().action(signal).handler == SIG_IGN {
@@ -43,9 +50,9 @@ fn check(thread: &Thread, signal: u32) -> Result<(), Errno> {
 /// # Errors
 /// `ERESTARTSYS` where a signal was sent; `EIO` where that would not stop the process.
 pub fn before_read(thread: &Thread, file: &OpenFile) -> Result<(), Errno> {
-    match file.host() {
-        Some(host) if host.terminal => check(thread, SIGTTIN),
-        _ => Ok(()),
+    match side_of_program(file) {
+        Some((_, line)) => check(thread, line, SIGTTIN),
+        None => Ok(()),
     }
 }
 
@@ -54,9 +61,9 @@ pub fn before_read(thread: &Thread, file: &OpenFile) -> Result<(), Errno> {
 /// # Errors
 /// As [`before_read`].
 pub fn before_write(thread: &Thread, file: &OpenFile) -> Result<(), Errno> {
-    match file.host() {
-        Some(host) if host.terminal && is_background() && terminal::minds_writes(host)? => {
-            check(thread, SIGTTOU)
+    match side_of_program(file) {
+        Some((host, line)) if is_background(line) && terminal::minds_writes(host)? => {
+            check(thread, line, SIGTTOU)
         }
         _ => Ok(()),
     }
@@ -66,6 +73,6 @@ pub fn before_write(thread: &Thread, file: &OpenFile) -> Result<(), Errno> {
 ///
 /// # Errors
 /// As [`before_read`].
-pub fn before_change(thread: &Thread) -> Result<(), Errno> {
-    check(thread, SIGTTOU)
+pub fn before_change(thread: &Thread, line: Line) -> Result<(), Errno> {
+    check(thread, line, SIGTTOU)
 }

@@ -18,6 +18,8 @@ use crate::layout::THREADS;
 pub const MEMBERS: usize = 4096;
 /// Open file descriptions a family may share.
 pub const FILES: usize = 32768;
+/// Terminals a family may have: the command's own, and pseudo-terminals.
+pub const TERMINALS: usize = 257;
 /// Bytes of a command line kept for `/proc`.
 pub const CMDLINE: usize = 512;
 /// Words of a command name (`comm`, 16 bytes).
@@ -221,6 +223,26 @@ pub struct SharedFile {
     pub offset_high: AtomicU32,
     /// `O_APPEND`, `O_NONBLOCK` and the like.
     pub flags: AtomicU32,
+    /// The pseudo-terminal it is a side of, as `fs::pty` says; 0: none.
+    pub terminal: AtomicU32,
+    /// 0.
+    pub reserved: [AtomicU32; 2],
+}
+
+/// A terminal. The first is the command's own.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Terminal {
+    /// The session it belongs to; 0: none.
+    pub session: AtomicU32,
+    /// The process group in its foreground; 0: none.
+    pub foreground: AtomicU32,
+    /// Open files of either side; 0: free.
+    pub files: AtomicU32,
+    /// Of `fs::pty::state`.
+    pub state: AtomicU32,
+    /// Which of the terminals that had this number it is.
+    pub generation: AtomicU32,
     /// 0.
     pub reserved: [AtomicU32; 3],
 }
@@ -251,10 +273,6 @@ pub struct FamilyMemory {
     pub next_pid: AtomicU32,
     /// Where the search for a free file starts.
     pub next_file: AtomicU32,
-    /// The foreground process group of the terminal.
-    pub foreground: AtomicU32,
-    /// The session the terminal belongs to.
-    pub terminal_session: AtomicU32,
     /// Places of the table of members that have ever been taken.
     pub places: AtomicU32,
     /// Places of the queue that have ever been taken.
@@ -267,6 +285,10 @@ pub struct FamilyMemory {
     pub next_name: AtomicU32,
     /// 0.
     pub reserved: [AtomicU32; 6],
+    /// A random number, as the machine's that starts with the family.
+    pub boot_id: [AtomicU32; 4],
+    /// The terminals.
+    pub terminals: [Terminal; TERMINALS],
     /// The processes.
     pub members: [Member; MEMBERS],
     /// The real-time signals that wait, of all processes.

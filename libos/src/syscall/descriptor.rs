@@ -102,10 +102,16 @@ pub(super) fn fcntl64(call: &mut Call<'_>, fd: Fd, command: u32, arg: Hex) -> Sy
         }
         5..=7 => lock_range(call, &file, command, Ptr(arg.0), Form::Old),
         12..=14 => lock_range(call, &file, command - 7, Ptr(arg.0), Form::New),
+        36..=38 if user::read_u32(arg.0.wrapping_add(20))? != 0 => Err(Errno::EINVAL),
         36..=38 => lock_range(call, &file, command - 31, Ptr(arg.0), Form::New),
         // Owner and signal of asynchronous input: there is none.
         8 | 10 => Ok(0),
         9 | 11 => Ok(0),
+        15 => Ok(0),
+        16 => {
+            user::write_u64(arg.0, 0)?;
+            Ok(0)
+        }
         1024..=1025 => Err(Errno::EINVAL),
         1031 | 1032 if file.host().is_some_and(|h| h.kind == pal_abi::flags::node::FIFO) => Ok(65536),
         1031 | 1032 => Err(Errno::EBADF),

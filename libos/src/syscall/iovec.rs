@@ -2,14 +2,17 @@
 
 use alloc::vec::Vec;
 
+use pal_abi::Pal as _;
+
 use super::Call;
-use super::arg::{Fd, Ptr, wide};
+use super::arg::{Fd, Hex, Ptr, wide};
 use super::message;
 use super::read::broken;
 use crate::arch::user;
 use crate::error::{Errno, SysResult};
 use crate::fs::file::OpenFile;
 use crate::fs::table;
+use crate::pal::pal;
 use crate::signal::{self, interruptible, job};
 
 const MAX: u32 = 1024;
@@ -152,4 +155,54 @@ pub(super) fn preadv(call: &mut Call<'_>, fd: Fd, list: Ptr, count: u32, low: u3
 pub(super) fn pwritev(call: &mut Call<'_>, fd: Fd, list: Ptr, count: u32, low: u32, high: u32) -> SysResult {
     let file = table::get(fd.0)?;
     each(call, &file, &pieces(list, count)?, Some(wide(low, high)), Direction::Write)
+}
+
+/// What a transfer may be asked for: to be urgent, and to be durable at its end, which is done by syncing.
+mod rwf {
+    pub(super) const HIPRI: u32 = 1;
+    pub(super) const DSYNC: u32 = 2;
+    pub(super) const SYNC: u32 = 4;
+}
+
+/// The offset of a form where −1 means the file's own.
+fn offset(low: u32, high: u32) -> Option<u64> {
+    Some(wide(low, high)).filter(|at| *at != u64::MAX)
+}
+
+pub(super) fn preadv2(
+    call: &mut Call<'_>,
+    fd: Fd,
+    list: Ptr,
+    count: u32,
+    low: u32,
+    high: u32,
+    flags: Hex,
+) -> SysResult {
+    let file = table::get(fd.0)?;
+    if flags.0 & !(rwf::HIPRI | rwf::DSYNC | rwf::SYNC) != 0 {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    each(call, &file, &pieces(list, count)?, offset(low, high), Direction::Read)
+}
+
+pub(super) fn pwritev2(
+    call: &mut Call<'_>,
+    fd: Fd,
+    list: Ptr,
+    count: u32,
+    low: u32,
+    high: u32,
+    flags: Hex,
+) -> SysResult {
+    let file = table::get(fd.0)?;
+    if flags.0 & !(rwf::HIPRI | rwf::DSYNC | rwf::SYNC) != 0 {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    let done = broken(each(call, &file, &pieces(list, count)?, offset(low, high), Direction::Write))?;
+    if flags.0 & (rwf::DSYNC | rwf::SYNC) != 0
+        && let Some(host) = file.host().filter(|host| host.seekable)
+    {
+        pal().stream_flush(host.handle.get())?;
+    }
+    Ok(done)
 }

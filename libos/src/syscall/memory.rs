@@ -98,6 +98,11 @@ pub(super) fn mlock(_: &mut Call<'_>, addr: Ptr, len: u32) -> SysResult {
     if process().mm.lock().tree.covers(start, end) { Ok(0) } else { Err(Errno::ENOMEM) }
 }
 
+pub(super) fn mlock2(call: &mut Call<'_>, addr: Ptr, len: u32, flags: Hex) -> SysResult {
+    const ONFAULT: u32 = 1;
+    if flags.0 & !ONFAULT != 0 { Err(Errno::EINVAL) } else { mlock(call, addr, len) }
+}
+
 pub(super) fn mlockall(_: &mut Call<'_>, flags: Hex) -> SysResult {
     if flags.0 & !7 != 0 { Err(Errno::EINVAL) } else { Ok(0) }
 }

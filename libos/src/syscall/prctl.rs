@@ -23,6 +23,11 @@ mod option {
     pub(super) const GET_NAME: u32 = 16;
     pub(super) const GET_SECCOMP: u32 = 21;
     pub(super) const CAPBSET_READ: u32 = 23;
+    pub(super) const CAPBSET_DROP: u32 = 24;
+    pub(super) const GET_TSC: u32 = 25;
+    pub(super) const SET_TSC: u32 = 26;
+    pub(super) const GET_SECUREBITS: u32 = 27;
+    pub(super) const SET_SECUREBITS: u32 = 28;
     pub(super) const SET_TIMERSLACK: u32 = 29;
     pub(super) const GET_TIMERSLACK: u32 = 30;
     pub(super) const SET_CHILD_SUBREAPER: u32 = 36;
@@ -32,6 +37,8 @@ mod option {
     pub(super) const GET_TID_ADDRESS: u32 = 40;
     pub(super) const SET_THP_DISABLE: u32 = 41;
     pub(super) const GET_THP_DISABLE: u32 = 42;
+    pub(super) const CAP_AMBIENT: u32 = 47;
+    pub(super) const SET_PTRACER: u32 = 0x5961_6d61;
 }
 
 /// The last capability there is.
@@ -72,6 +79,23 @@ pub(super) fn prctl(call: &mut Call<'_>, option: u32, a: Hex, b: Hex, c: Hex, d:
             Ok(0)
         }
         option::CAPBSET_READ if a.0 <= LAST_CAPABILITY => Ok(1),
+        // Dropping is accepted: capabilities decide nothing here.
+        option::CAPBSET_DROP if a.0 <= LAST_CAPABILITY => {
+            if process().ids.lock().euid == 0 {
+                Ok(0)
+            } else {
+                Err(Errno::EPERM)
+            }
+        }
+        // The time-stamp counter may always be read.
+        option::GET_TSC => put(a, 1),
+        option::SET_TSC if a.0 == 1 => Ok(0),
+        option::GET_SECUREBITS => Ok(0),
+        option::SET_SECUREBITS if a.0 == 0 && process().ids.lock().euid == 0 => Ok(0),
+        option::SET_SECUREBITS => Err(Errno::EPERM),
+        option::CAP_AMBIENT => ambient(a.0, b.0, c.0 | d.0),
+        // Nobody may trace, so anybody may be allowed to.
+        option::SET_PTRACER => Ok(0),
         option::SET_TIMERSLACK => {
             settings.timer_slack = if a.0 == 0 { settings.first_timer_slack } else { a.0 };
             Ok(0)
@@ -82,6 +106,21 @@ pub(super) fn prctl(call: &mut Call<'_>, option: u32, a: Hex, b: Hex, c: Hex, d:
         option::SET_CHILD_SUBREAPER | option::SET_THP_DISABLE | option::GET_THP_DISABLE => Ok(0),
         option::GET_CHILD_SUBREAPER => put(a, 0),
         option::GET_TID_ADDRESS => put(a, call.thread.clear_child_tid),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+/// Ambient capabilities: nobody has any.
+fn ambient(what: u32, capability: u32, rest: u32) -> SysResult {
+    const IS_SET: u32 = 1;
+    const RAISE: u32 = 2;
+    const LOWER: u32 = 3;
+    const CLEAR_ALL: u32 = 4;
+    match what {
+        _ if rest != 0 => Err(Errno::EINVAL),
+        CLEAR_ALL if capability == 0 => Ok(0),
+        IS_SET | LOWER if capability <= LAST_CAPABILITY => Ok(0),
+        RAISE if capability <= LAST_CAPABILITY => Err(Errno::EPERM),
         _ => Err(Errno::EINVAL),
     }
 }

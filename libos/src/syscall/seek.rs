@@ -29,7 +29,8 @@ fn seek(file: &OpenFile, offset: i64, whence: u32) -> Result<u64, Errno> {
         SEEK_SET => 0,
         SEEK_CUR => current.get(),
         SEEK_END => match &file.object {
-            Object::Text(text) => text.len() as u64,
+            // A text has no end before it is made.
+            Object::Text(_) => return Err(Errno::EINVAL),
             _ => file.stat()?.size,
         },
         SEEK_DATA | SEEK_HOLE => {

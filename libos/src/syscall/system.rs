@@ -157,7 +157,7 @@ pub(super) fn sched_yield(_: &mut Call<'_>) -> SysResult {
     Ok(0)
 }
 
-fn exists(pid: u32) -> Result<(), Errno> {
+pub(super) fn exists(pid: u32) -> Result<(), Errno> {
     if pid.cast_signed() < 0 {
         return Err(Errno::EINVAL);
     }

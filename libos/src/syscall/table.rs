@@ -5,7 +5,7 @@ use alloc::string::String;
 use super::arg::{Arg, Fd, Hex, Mode, Path, Ptr};
 use super::{
     Call, attributes, copy, descriptor, directory, futex, identity, ioctl, iovec, memory, message, names,
-    network, open, poll, prctl, process, read, seek, signal, sockopt, stat, system, time, xattr,
+    network, open, policy, poll, prctl, process, read, seek, signal, sockopt, stat, system, time, xattr,
 };
 use crate::error::SysResult;
 
@@ -167,6 +167,7 @@ syscalls! {
     158 sched_yield = system::sched_yield();
     159 sched_get_priority_max = system::sched_priority_max(policy: u32);
     160 sched_get_priority_min = system::sched_priority_min(policy: u32);
+    161 sched_rr_get_interval = policy::sched_rr_get_interval(pid: u32, at: Ptr);
     162 nanosleep = time::nanosleep(request: Ptr, remaining: Ptr);
     163 mremap = memory::mremap(old: Ptr, old_len: u32, new_len: u32, flags: Hex, new: Ptr);
     168 poll = poll::poll(records: Ptr, count: u32, timeout: i32);
@@ -250,6 +251,9 @@ syscalls! {
     270 tgkill = signal::tgkill(group: i32, tid: i32, signal: u32);
     271 utimes = attributes::utimes(path: Path, times: Ptr);
     272 fadvise64_64 = descriptor::fadvise(fd: Fd);
+    274 mbind = policy::mbind(addr: Ptr, len: u32, mode: Hex, mask: Ptr, max: u32, flags: Hex);
+    275 get_mempolicy = policy::get_mempolicy(mode: Ptr, mask: Ptr, max: u32, addr: Ptr, flags: Hex);
+    276 set_mempolicy = policy::set_mempolicy(mode: Hex, mask: Ptr, max: u32);
     284 waitid = process::waitid(which: u32, id: u32, info: Ptr, options: Hex, usage: Ptr);
     289 ioprio_set = system::accepted();
     290 ioprio_get = system::accepted();
@@ -283,6 +287,8 @@ syscalls! {
     340 prlimit64 = system::prlimit64(pid: u32, resource: u32, new: Ptr, old: Ptr);
     344 syncfs = descriptor::sync_file_range(fd: Fd);
     345 sendmmsg = message::sendmmsg(fd: Fd, messages: Ptr, count: u32, flags: Hex);
+    351 sched_setattr = policy::sched_setattr(pid: u32, at: Ptr, flags: Hex);
+    352 sched_getattr = policy::sched_getattr(pid: u32, at: Ptr, size: u32, flags: Hex);
     353 renameat2 = names::renameat2(old_dir: Fd, old: Path, new_dir: Fd, new: Path, flags: Hex);
     355 getrandom = system::getrandom(buf: Ptr, len: u32, flags: Hex);
     358 execveat = process::execveat(dir: Fd, path: Path, argv: Ptr, envp: Ptr, flags: Hex);
@@ -301,8 +307,12 @@ syscalls! {
     371 recvfrom = message::recvfrom(fd: Fd, buf: Ptr, len: u32, flags: Hex, from: Ptr, len_at: Ptr);
     372 recvmsg = message::recvmsg(fd: Fd, message: Ptr, flags: Hex);
     373 shutdown = network::shutdown(fd: Fd, how: u32);
+    376 mlock2 = memory::mlock2(addr: Ptr, len: u32, flags: Hex);
     377 copy_file_range = copy::copy_file_range(input: Fd, in_off: Ptr, out: Fd, out_off: Ptr, len: u32, flags: Hex);
+    378 preadv2 = iovec::preadv2(fd: Fd, list: Ptr, count: u32, low: u32, high: u32, flags: Hex);
+    379 pwritev2 = iovec::pwritev2(fd: Fd, list: Ptr, count: u32, low: u32, high: u32, flags: Hex);
     383 statx = stat::statx(dir: Fd, path: Path, flags: Hex, mask: Hex, at: Ptr);
+    384 arch_prctl = policy::arch_prctl(option: Hex);
     386 rseq = process::rseq(area: Ptr, len: u32, flags: Hex, signature: Hex);
     403 clock_gettime64 = time::clock_gettime64(clock: i32, at: Ptr);
     404 clock_settime64 = system::not_permitted();
@@ -314,6 +324,7 @@ syscalls! {
     417 recvmmsg_time64 = message::recvmmsg64(fd: Fd, messages: Ptr, count: u32, flags: Hex, timeout: Ptr);
     421 rt_sigtimedwait_time64 = signal::rt_sigtimedwait64(set: Ptr, info: Ptr, timeout: Ptr, size: u32);
     422 futex_time64 = futex::futex64(word: Ptr, operation: Hex, value: u32, timeout: Ptr, second: Ptr, third: u32);
+    423 sched_rr_get_interval_time64 = policy::sched_rr_get_interval64(pid: u32, at: Ptr);
     435 clone3 = process::clone3(args: Ptr, size: u32);
     436 close_range = open::close_range(first: u32, last: u32, flags: Hex);
     439 faccessat2 = attributes::faccessat2(dir: Fd, path: Path, mode: Mode, flags: Hex);
@@ -328,7 +339,6 @@ static UNSERVED: &[(u32, &str)] = &[
     (117, "ipc"),
     (128, "init_module"),
     (131, "quotactl"),
-    (161, "sched_rr_get_interval"),
     (217, "pivot_root"),
     (245, "io_setup"),
     (253, "lookup_dcookie"),
@@ -341,9 +351,6 @@ static UNSERVED: &[(u32, &str)] = &[
     (261, "timer_gettime"),
     (262, "timer_getoverrun"),
     (263, "timer_delete"),
-    (274, "mbind"),
-    (275, "get_mempolicy"),
-    (276, "set_mempolicy"),
     (277, "mq_open"),
     (286, "add_key"),
     (291, "inotify_init"),
@@ -369,17 +376,11 @@ static UNSERVED: &[(u32, &str)] = &[
     (346, "setns"),
     (347, "process_vm_readv"),
     (349, "kcmp"),
-    (351, "sched_setattr"),
-    (352, "sched_getattr"),
     (354, "seccomp"),
     (356, "memfd_create"),
     (357, "bpf"),
     (374, "userfaultfd"),
     (375, "membarrier"),
-    (376, "mlock2"),
-    (378, "preadv2"),
-    (379, "pwritev2"),
-    (384, "arch_prctl"),
     (393, "semget"),
     (395, "shmget"),
     (399, "msgget"),

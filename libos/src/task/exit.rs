@@ -12,7 +12,7 @@ use super::process::process;
 use super::thread::Thread;
 use super::{robust, threads, vfork};
 use crate::arch::user;
-use crate::fs::shared;
+use crate::fs::{pty, shared};
 use crate::pal::{clock_ns, pal, wait_any};
 use crate::signal::info::{SigInfo, code};
 use crate::signal::pending;
@@ -140,6 +140,7 @@ fn report(ending: Ending) {
     // Once it is a zombie, its place may be another's at any moment.
     let (news, signal) = (ending.news(me), me.exit_signal());
     release_parent();
+    pty::leave(me, true);
     let (parent, orphans) = {
         let _guard = family::lock();
         family::all_threads().filter(|t| t.is_thread() && t.process() == me.pid()).for_each(free);

@@ -199,12 +199,6 @@ pub fn pids() -> Vec<u32> {
     pids
 }
 
-/// The terminal's foreground group, or 0.
-#[must_use]
-pub fn foreground() -> u32 {
-    memory().foreground.load(Relaxed)
-}
-
 /// Sets the command name.
 pub fn set_comm(member: &Member, name: &[u8]) {
     store_text(&member.comm, name.get(..15).unwrap_or(name));

@@ -45,6 +45,8 @@ pub struct Settings {
     pub timer_slack: u32,
     /// The slack it had at its start.
     pub first_timer_slack: u32,
+    /// Where its memory is to lie: mode and nodes.
+    pub memory_policy: (u32, u32),
 }
 
 impl Settings {
@@ -54,6 +56,7 @@ impl Settings {
         no_new_privileges: 0,
         timer_slack: 50_000,
         first_timer_slack: 50_000,
+        memory_policy: (0, 0),
     };
 
     /// What a new program begins with.

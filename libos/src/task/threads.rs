@@ -159,7 +159,9 @@ impl Cell {
         }
     }
 
-    fn blocks(&self) -> SigSet {
+    /// The signals it blocks, as last told.
+    #[must_use]
+    pub fn blocks(&self) -> SigSet {
         SigSet::from_words([self.blocked[0].load(SeqCst), self.blocked[1].load(SeqCst)])
     }
 

@@ -9,7 +9,7 @@ use pal_abi::flags::{
 use pal_abi::{Attr, Handle, Layout, PalError, PalResult, Status};
 
 use super::{
-    Stream, StreamEvent, Transfer, anon, console, dev, dir, file, node, null, pipe, socket, waitset,
+    Stream, StreamEvent, Transfer, anon, console, dev, dir, file, node, null, pipe, pty, socket, waitset,
 };
 use crate::completion;
 use crate::handle::{WaitSource, table};
@@ -55,6 +55,7 @@ fn open_local(scheme: &[u8], rest: &[u8], wanted: u32, options: u32) -> Result<A
         b"pipe" => pipe::open(rest, wanted, options),
         b"pipe.srv" => pipe::serve(rest, wanted, options),
         b"console" => console::open(rest, wanted, options),
+        b"pty" => pty::open(rest, wanted, options),
         b"anon" => anon::open(rest, wanted, options),
         b"null" => null::open(rest, wanted, options),
         b"waitset" => waitset::open(rest, options),
@@ -82,7 +83,7 @@ fn split(uri: &[u8]) -> Result<(&[u8], &[u8]), PalError> {
 /// `StreamWaitForClient`.
 pub(crate) fn wait_for_client(server: Handle, options: u32, client: Out<'_, Handle>) -> PalResult {
     let server = table().get::<Stream>(server)?;
-    if options & !options_of::NONBLOCK != 0 {
+    if options & !server.ops.accept_options() != 0 {
         return Err(PalError::Invalid);
     }
     let place = user::place(client)?;
@@ -273,7 +274,8 @@ pub(crate) fn attributes_set_by_handle(
     let stream = table().get::<Stream>(stream)?;
     check_size(size)?;
     let attr = user::read(attr)?;
-    let settable = valid::FILE - 1; // the bits below it
+    // The bits below the first that is for queries only, and the two behind those.
+    let settable = (valid::FILE - 1) | valid::DISCARD_INPUT | valid::DISCARD_OUTPUT;
     if mask & !settable != 0 {
         return Err(PalError::Invalid);
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use pal_abi::flags::{access, attr as valid, node, stream as bits};
 use pal_abi::{Attr, PalError};
 use rustix::io::Errno;
-use rustix::termios::{self, Winsize};
+use rustix::termios::{self, QueueSelector, Winsize};
 
 use super::{Ops, Stream, Transfer, io};
 use crate::handle::{Export, WaitSource};
@@ -185,8 +185,12 @@ pub(crate) fn wait_for_foreground(fd: BorrowedFd<'_>, signal: i32) {
 }
 
 /// What of the attributes belongs to a terminal.
-pub(crate) const TERMINAL_ATTRIBUTES: u32 =
-    valid::TERMIOS | valid::TERMIOS_DRAIN | valid::TERMIOS_FLUSH | valid::WINDOW;
+pub(crate) const TERMINAL_ATTRIBUTES: u32 = valid::TERMIOS
+    | valid::TERMIOS_DRAIN
+    | valid::TERMIOS_FLUSH
+    | valid::WINDOW
+    | valid::DISCARD_INPUT
+    | valid::DISCARD_OUTPUT;
 
 /// Fills in the terminal's settings and window size.
 pub(crate) fn terminal_attributes(fd: BorrowedFd<'_>, attr: &mut Attr) -> Result<(), Errno> {
@@ -210,6 +214,16 @@ pub(crate) fn terminal_attributes(fd: BorrowedFd<'_>, attr: &mut Attr) -> Result
 /// Sets the terminal's settings and window size.
 pub(crate) fn set_terminal_attributes(fd: BorrowedFd<'_>, attr: &Attr, mask: u32) -> Result<(), PalError> {
     wait_for_foreground(fd, libc::SIGTTOU);
+    change_terminal(fd, attr, mask)
+}
+
+/// Sets the settings and window size of a terminal that no host process is in the background of.
+pub(crate) fn change_terminal(fd: BorrowedFd<'_>, attr: &Attr, mask: u32) -> Result<(), PalError> {
+    let discards =
+        [(valid::DISCARD_INPUT, QueueSelector::IFlush), (valid::DISCARD_OUTPUT, QueueSelector::OFlush)];
+    for (_, queue) in discards.into_iter().filter(|(bit, _)| mask & bit != 0) {
+        termios::tcflush(fd, queue).map_err(file_error)?;
+    }
     let when = if mask & valid::TERMIOS_FLUSH != 0 {
         Some(When::Flush)
     } else if mask & valid::TERMIOS_DRAIN != 0 {

@@ -17,6 +17,7 @@ pub(crate) mod io;
 pub(crate) mod node;
 mod null;
 pub(crate) mod pipe;
+pub(crate) mod pty;
 pub(crate) mod socket;
 pub(crate) mod waitset;
 
@@ -89,6 +90,11 @@ pub(crate) trait Ops: Send + Sync + Debug {
     /// What to poll for an event of `flags::event`; `Ready` where it always is, `None` where there is no such event.
     fn event_source(&self, _which: u32) -> WaitSource<'_> {
         WaitSource::None
+    }
+
+    /// What `StreamWaitForClient` may be asked for, of `flags::open`.
+    fn accept_options(&self) -> u32 {
+        flags::open::NONBLOCK
     }
 
     /// Accepts a client. `Ok(None)`: none waits, and `nonblocking`.

@@ -248,9 +248,20 @@ fn change(set: Handle, member: Handle, op: u32) -> impl FnOnce(&'static dyn Pal)
     }
 }
 
+/// The slave of a new terminal, or its name.
+fn slave(env: &Env, options: u32) -> Prepared {
+    let master = env.open("pty:", RW, 0).expect("a terminal");
+    making(&[master], move |pal, made| {
+        let _ = pal.stream_wait_for_client(master, options, made.into());
+    })
+}
+
 /// What streams that are no files do to the host.
 pub(crate) const STREAMS: &[Scene] = &[
     ("open pipe", |_| opening("pipe:", R, 0, &[])),
+    ("open terminal", |_| opening("pty:", RW, 0, &[])),
+    ("open slave", |env| slave(env, 0)),
+    ("open name of slave", |env| slave(env, open::PATH_ONLY)),
     ("open pair", |_| opening("pipe:", RW, 0, &[])),
     ("open pipe server", |_| opening("pipe.srv:failing", RW, 0, &[])),
     ("open pipe client", |env| {

@@ -1,17 +1,23 @@
-//! The file systems the library OS makes up: `/dev` and `/proc`.
+//! The file systems the library OS makes up: `/dev`, `/proc` and `/sys`.
 //!
-//! All names here are absolute paths without links and `..`. Contents are generated when a file is opened.
+//! All names here are absolute paths without links and `..`. Contents are made when a file is read.
 
+mod maps;
 mod proc;
 mod process;
+mod sys;
 mod system;
+mod threads;
+mod tree;
 
-use alloc::boxed::Box;
+use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::device::Device;
 use super::dirent::Entry;
 use super::path::{components, is_below};
+use super::pty;
 use super::stat::{self, Stat, Time, mode};
 use crate::error::Errno;
 
@@ -20,8 +26,11 @@ pub const DEV: stat::Device = stat::Device { major: 0, minor: 5 };
 /// The device number of `/proc`.
 pub const PROC: stat::Device = stat::Device { major: 0, minor: 22 };
 
+/// The device number of `/sys`.
+pub const SYS: stat::Device = stat::Device { major: 0, minor: 23 };
+
 /// Makes the contents of a file.
-pub type Text = Box<dyn FnOnce() -> Result<Vec<u8>, Errno>>;
+pub type Text = Arc<dyn Fn() -> Result<Vec<u8>, Errno> + Send + Sync>;
 
 /// What a name means.
 pub enum Node {
@@ -37,6 +46,10 @@ pub enum Node {
     Device(Device),
     /// The controlling terminal.
     Terminal,
+    /// What makes pseudo-terminals.
+    Ptmx,
+    /// The slave of one.
+    Pts(u32),
 }
 
 impl core::fmt::Debug for Node {
@@ -48,6 +61,8 @@ impl core::fmt::Debug for Node {
             Self::Descriptor(_) => "Descriptor",
             Self::Device(_) => "Device",
             Self::Terminal => "Terminal",
+            Self::Ptmx => "Ptmx",
+            Self::Pts(_) => "Pts",
         })
     }
 }
@@ -62,7 +77,7 @@ const DEV_LINKS: [(&str, &str); 4] = [
 /// Whether a path lies in one of the file systems of this module.
 #[must_use]
 pub fn is_ours(path: &[u8]) -> bool {
-    is_below(path, b"/dev") || is_below(path, b"/proc")
+    [&b"/dev"[..], b"/proc", b"/sys"].iter().any(|root| is_below(path, root))
 }
 
 /// What a path means here; `None` where the layer below is to be asked.
@@ -71,13 +86,23 @@ pub fn lookup(path: &[u8]) -> Option<Result<Node, Errno>> {
     if let Some(rest) = below(path, b"/proc") {
         return Some(proc::lookup(rest));
     }
+    if let Some(rest) = below(path, b"/sys") {
+        return sys::lookup(rest.strip_prefix(b"/").unwrap_or(rest));
+    }
     let rest = below(path, b"/dev")?;
     if rest.is_empty() {
         return Some(Ok(Node::Directory));
     }
     let name = rest.strip_prefix(b"/")?;
-    if name == b"tty" {
-        return Some(Ok(Node::Terminal));
+    match name {
+        b"tty" => return Some(Ok(Node::Terminal)),
+        b"ptmx" | b"pts/ptmx" => return Some(Ok(Node::Ptmx)),
+        b"pts" => return Some(Ok(Node::Directory)),
+        _ => {}
+    }
+    if let Some(pts) = name.strip_prefix(b"pts/") {
+        let there = number(pts).filter(|pts| pty::find(*pts).is_some());
+        return Some(there.map(Node::Pts).ok_or(Errno::ENOENT));
     }
     if let Some((_, device)) = Device::ALL.iter().find(|(n, _)| n.as_bytes() == name) {
         return Some(Ok(Node::Device(*device)));
@@ -105,14 +130,23 @@ const DT_LNK: u8 = 10;
 #[must_use]
 pub fn names(path: &[u8]) -> Option<Vec<Entry>> {
     if path == b"/" {
-        return Some(alloc::vec![entry(path, b"dev", DT_DIR), entry(path, b"proc", DT_DIR)]);
+        return Some([&b"dev"[..], b"proc", b"sys"].map(|name| entry(path, name, DT_DIR)).to_vec());
     }
     if path == b"/dev" {
         let mut all: Vec<Entry> =
             Device::ALL.iter().map(|(n, _)| entry(path, n.as_bytes(), DT_CHR)).collect();
-        all.push(entry(path, b"tty", DT_CHR));
+        all.extend([entry(path, b"tty", DT_CHR), entry(path, b"ptmx", DT_CHR), entry(path, b"pts", DT_DIR)]);
         all.extend(DEV_LINKS.iter().map(|(n, _)| entry(path, n.as_bytes(), DT_LNK)));
         return Some(all);
+    }
+    if path == b"/dev/pts" {
+        let mut all: Vec<Entry> =
+            pty::all().map(|n| entry(path, format!("{n}").as_bytes(), DT_CHR)).collect();
+        all.push(entry(path, b"ptmx", DT_CHR));
+        return Some(all);
+    }
+    if let Some(rest) = below(path, b"/sys") {
+        return sys::names(rest.strip_prefix(b"/").unwrap_or(rest));
     }
     proc::names(below(path, b"/proc")?)
 }
@@ -124,6 +158,7 @@ fn inode(path: &[u8]) -> u64 {
 
 fn made_up(path: &[u8], mode: u32, links: u32) -> Stat {
     let proc = is_below(path, b"/proc");
+    let sys = is_below(path, b"/sys");
     let now = crate::pal::clock_ns(pal_abi::flags::clock::WALL);
     let time = Time {
         seconds: i64::try_from(now / 1_000_000_000).unwrap_or(0),
@@ -131,7 +166,11 @@ fn made_up(path: &[u8], mode: u32, links: u32) -> Stat {
     };
     let (uid, gid) = if proc { process::owner(path) } else { (0, 0) };
     Stat {
-        device: if proc { PROC } else { DEV },
+        device: match (proc, sys) {
+            (true, _) => PROC,
+            (_, true) => SYS,
+            _ => DEV,
+        },
         inode: inode(path),
         mode,
         links,
@@ -151,7 +190,7 @@ pub fn directory_stat(path: &[u8]) -> Stat {
     let links = 2 + names(path).map_or(0, |all| all.iter().filter(|e| e.kind == DT_DIR).count());
     made_up(
         path,
-        mode::DIRECTORY | 0o555 | if path == b"/dev" { 0o200 } else { 0 },
+        mode::DIRECTORY | 0o555 | if is_below(path, b"/dev") { 0o200 } else { 0 },
         u32::try_from(links).unwrap_or(2),
     )
 }
@@ -172,6 +211,12 @@ pub fn link_stat(path: &[u8]) -> Stat {
 #[must_use]
 pub fn terminal_stat() -> Stat {
     Stat { node: stat::Device { major: 5, minor: 0 }, ..made_up(b"/dev/tty", mode::CHARACTER | 0o666, 1) }
+}
+
+/// What `stat` tells of `/dev/ptmx`.
+#[must_use]
+pub fn ptmx_stat() -> Stat {
+    Stat { node: stat::Device { major: 5, minor: 2 }, ..made_up(b"/dev/ptmx", mode::CHARACTER | 0o666, 1) }
 }
 
 /// A decimal number without sign or leading zeros.

@@ -4,11 +4,13 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
+use core::sync::atomic::Ordering::Relaxed;
 
 use pal_abi::flags::clock;
 
 use crate::arch::cpu;
 use crate::pal;
+use crate::sys::family::{FILES, memory};
 use crate::task::family;
 use crate::task::process::process;
 
@@ -62,7 +64,19 @@ pub(super) fn loadavg() -> Vec<u8> {
 }
 
 pub(super) fn filesystems() -> Vec<u8> {
-    b"nodev\tproc\nnodev\tdevtmpfs\n\text4\n".to_vec()
+    [
+        "nodev\tsysfs",
+        "nodev\ttmpfs",
+        "nodev\tproc",
+        "nodev\tdevtmpfs",
+        "nodev\tdevpts",
+        "\text4",
+        "\text3",
+        "\text2",
+    ]
+    .map(|line| format!("{line}\n"))
+    .concat()
+    .into_bytes()
 }
 
 pub(super) fn stat() -> Vec<u8> {
@@ -99,14 +113,65 @@ pub(super) fn devices() -> Vec<u8> {
     b"Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n\nBlock devices:\n".to_vec()
 }
 
+/// Number, parent, device, place, options, type, source.
+const MOUNTS: [(u32, u32, &str, &str, &str, &str, &str); 6] = [
+    (1, 0, "8:1", "/", "rw,relatime", "ext4", "/dev/root"),
+    (2, 1, "0:22", "/proc", "rw,nosuid,nodev,noexec,relatime", "proc", "proc"),
+    (3, 1, "0:23", "/sys", "ro,nosuid,nodev,noexec,relatime", "sysfs", "sysfs"),
+    (4, 1, "0:5", "/dev", "rw,nosuid,relatime", "devtmpfs", "udev"),
+    (5, 4, "0:24", "/dev/pts", "rw,nosuid,noexec,relatime", "devpts", "devpts"),
+    (6, 4, "0:25", "/dev/shm", "rw,nosuid,nodev,noexec,relatime", "tmpfs", "tmpfs"),
+];
+
 pub(super) fn mounts() -> Vec<u8> {
-    b"rootfs / ext4 rw,relatime 0 0\nproc /proc proc rw,nosuid,nodev,noexec,relatime 0 0\n\
-      udev /dev devtmpfs rw,nosuid,relatime 0 0\n"
-        .to_vec()
+    MOUNTS
+        .map(|(_, _, _, place, options, kind, source)| format!("{source} {place} {kind} {options} 0 0\n"))
+        .concat()
+        .into_bytes()
 }
 
 pub(super) fn mountinfo() -> Vec<u8> {
-    b"1 0 8:1 / / rw,relatime - ext4 rootfs rw\n2 1 0:22 / /proc rw,nosuid,nodev,noexec,relatime - proc proc rw\n\
-      3 1 0:5 / /dev rw,nosuid,relatime - devtmpfs udev rw\n"
-        .to_vec()
+    MOUNTS
+        .map(|(id, parent, device, place, options, kind, source)| {
+            format!("{id} {parent} {device} / {place} {options} - {kind} {source} {}\n", &options[..2])
+        })
+        .concat()
+        .into_bytes()
+}
+
+/// Used, unused and possible files of the family.
+pub(super) fn file_numbers() -> Vec<u8> {
+    let used = memory().files.iter().filter(|file| file.refs.load(Relaxed) != 0).count();
+    format!("{used}\t0\t{FILES}\n").into_bytes()
+}
+
+/// A random number in the form of RFC 4122, version 4.
+fn identifier(mut bytes: [u8; 16]) -> Vec<u8> {
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut text = String::new();
+    for (n, byte) in bytes.into_iter().enumerate() {
+        if matches!(n, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        // A string takes whatever it is given.
+        _ = write!(text, "{byte:02x}");
+    }
+    text.push('\n');
+    text.into_bytes()
+}
+
+pub(super) fn uuid() -> Vec<u8> {
+    let mut bytes = [0; 16];
+    pal::random(&mut bytes);
+    identifier(bytes)
+}
+
+/// The same for the whole life of a family.
+pub(super) fn boot_id() -> Vec<u8> {
+    let mut bytes = [0; 16];
+    for (to, word) in bytes.chunks_exact_mut(4).zip(&memory().boot_id) {
+        to.copy_from_slice(&word.load(Relaxed).to_le_bytes());
+    }
+    identifier(bytes)
 }
