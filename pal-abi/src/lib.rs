@@ -33,7 +33,7 @@ pub use info::{CALLS, CallInfo, GROUPS, UPCALLS};
 pub use layout::{
     AddressRange, Attr, ClockPage, ConfigEntry, ContextAarch64, ContextHeader, ContextI386, ContextX86_64,
     DirRecord, Exception, FsInfo, IoResult, Layout, LockRange, ProcessParams, ReadyRecord, SockAddr, Startup,
-    ThreadParams, TimeStamp, UpcallTable, WaitRecord, WatchRecord,
+    ThreadParams, TimeStamp, TimerSetting, UpcallTable, WaitRecord, WatchRecord,
 };
 pub use markdown::pal_abi_markdown;
 pub use table::{

@@ -34,6 +34,7 @@ mod processes;
 mod renamed;
 mod sockets;
 mod threads;
+mod timers;
 mod waitsets;
 mod words;
 
@@ -54,6 +55,7 @@ fn suite() -> Suite {
     pipes::register(&mut suite);
     console::register(&mut suite);
     events::register(&mut suite);
+    timers::register(&mut suite);
     waitsets::register(&mut suite);
     asynchronous::register(&mut suite);
     words::register(&mut suite);

@@ -101,6 +101,7 @@ plain_layout!(
     SockAddr,
     ThreadParams,
     UpcallTable,
+    TimerSetting,
     WaitRecord,
     WatchRecord
 );

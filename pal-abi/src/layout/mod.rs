@@ -11,7 +11,8 @@ mod thread;
 pub use context::{ContextAarch64, ContextHeader, ContextI386, ContextX86_64};
 pub use startup::{AddressRange, ClockPage, ConfigEntry, STARTUP_MAGIC, Startup, UpcallTable};
 pub use stream::{
-    Attr, DirRecord, FsInfo, IoResult, LockRange, ReadyRecord, SockAddr, TimeStamp, WaitRecord, WatchRecord,
+    Attr, DirRecord, FsInfo, IoResult, LockRange, ReadyRecord, SockAddr, TimeStamp, TimerSetting, WaitRecord,
+    WatchRecord,
 };
 pub use thread::{Exception, ProcessParams, ThreadParams};
 
@@ -137,4 +138,5 @@ pub const STRUCTS: &[StructInfo] = &[
     FsInfo::INFO,
     LockRange::INFO,
     WatchRecord::INFO,
+    TimerSetting::INFO,
 ];
