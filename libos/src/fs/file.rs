@@ -4,11 +4,13 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use pal_abi::flags::{attr, node, open as options, stream};
-use pal_abi::{Attr, Handle, Layout as _, PalError};
+use pal_abi::{Attr, Handle, Layout as _, Pal as _, PalError};
 
 use super::device::Device;
 use super::directory::Directory;
+use super::epoll::{Epoll, Links};
 use super::shared::Slot;
+use super::signals::Signals;
 use super::stat::Stat;
 use crate::arch::user;
 use crate::error::{Errno, SysResult};
@@ -74,6 +76,17 @@ impl HostFile {
         }
     }
 
+    /// The same stream, for an open file of its own.
+    ///
+    /// # Errors
+    /// `EMFILE`.
+    pub fn again(&self) -> Result<Self, Errno> {
+        pal::pal().object_reference(self.handle.get())?;
+        let handle = Owned::new(self.handle.get());
+        let attr = pal::attributes(handle.get())?;
+        Ok(Self::new(handle, &attr))
+    }
+
     /// The event of that kind (`flags::event`), where the stream has one.
     #[must_use]
     pub fn event(&self, which: u32) -> Option<Handle> {
@@ -123,6 +136,10 @@ pub enum Object {
     Device(Device),
     /// A socket that has no peer yet.
     Socket(crate::net::Socket),
+    /// A set of files to wait for.
+    Epoll(Epoll),
+    /// The signals that wait.
+    Signals(Signals),
     /// A node opened for its name only, and what it was.
     Path(Stat),
 }
@@ -130,6 +147,8 @@ pub enum Object {
 /// An open file description.
 #[derive(Debug)]
 pub struct OpenFile {
+    /// The sets of files it is in. It leaves them before all else.
+    pub links: Links,
     /// What it is.
     pub object: Object,
     /// Offset and status flags.
@@ -152,6 +171,7 @@ impl OpenFile {
         let path_only = flags & o::PATH != 0;
         let kept = flags & !(o::CREAT | o::EXCL | o::NOCTTY | o::TRUNC | o::CLOEXEC);
         Ok(Self {
+            links: Links::new(),
             object,
             slot: Slot::new(kept)?,
             readable: !path_only && (access == 0 || access == o::RDWR),
@@ -169,13 +189,23 @@ impl OpenFile {
         }
     }
 
+    /// Whether it stands for no node and has no data but its state (Linux's `anon_inode`s).
+    #[must_use]
+    pub const fn is_unnamed(&self) -> bool {
+        match &self.object {
+            Object::Host(host) => matches!(host.kind, node::COUNTER | node::TIMER | node::WATCH),
+            Object::Epoll(_) | Object::Signals(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether the offset means something.
     #[must_use]
     pub const fn is_seekable(&self) -> bool {
         match &self.object {
             Object::Host(host) => host.seekable,
             Object::Text(_) | Object::Device(_) | Object::Directory(_) => true,
-            Object::Socket(_) | Object::Path(_) => false,
+            Object::Socket(_) | Object::Epoll(_) | Object::Signals(_) | Object::Path(_) => false,
         }
     }
 
@@ -217,6 +247,9 @@ impl OpenFile {
             Object::Device(device) => device.read(buf, len),
             // As AF_UNIX answers, which all are that have no peer.
             Object::Socket(_) => Err(Errno::EINVAL),
+            Object::Epoll(_) | Object::Signals(_) if at.is_some() => Err(Errno::ESPIPE),
+            Object::Epoll(_) => Err(Errno::EINVAL),
+            Object::Signals(signals) => signals.read(buf, len),
             Object::Path(_) => Err(Errno::EBADF),
         }
     }
@@ -252,10 +285,14 @@ impl OpenFile {
                 }
             }
             Object::Host(_) if at.is_some() => Err(Errno::ESPIPE),
+            // What is written to these is not for programs.
+            Object::Host(HostFile { kind: node::TIMER | node::WATCH, .. }) => Err(Errno::EINVAL),
             Object::Host(host) => {
                 host.apply_blocking(self.slot.flags());
                 Ok(pal::write(host.handle.get(), 0, user::in_bytes(buf, len)?, len)?)
             }
+            Object::Epoll(_) | Object::Signals(_) if at.is_some() => Err(Errno::ESPIPE),
+            Object::Epoll(_) | Object::Signals(_) => Err(Errno::EINVAL),
             Object::Device(device) => device.write(buf, len),
             Object::Socket(_) => Err(Errno::ENOTCONN),
             Object::Directory(_) | Object::Text(_) | Object::Path(_) => Err(Errno::EBADF),
@@ -311,6 +348,7 @@ impl OpenFile {
                 });
                 Ok(done)
             }
+            Object::Host(HostFile { kind: node::TIMER | node::WATCH, .. }) => Err(Errno::EINVAL),
             Object::Host(host) => {
                 host.apply_blocking(self.slot.flags());
                 Ok(pal::write(host.handle.get(), 0, from.into(), len)?)
@@ -331,6 +369,7 @@ impl OpenFile {
             Object::Text(_) => Ok(super::pseudo::text_stat(&self.path)),
             Object::Device(device) => Ok(device.stat()),
             Object::Socket(socket) => Ok(socket.stat(self.slot.number())),
+            Object::Epoll(_) | Object::Signals(_) => Ok(super::stat::unnamed(self.slot.number())),
             Object::Path(stat) => Ok(*stat),
         }
     }
@@ -344,8 +383,15 @@ impl OpenFile {
             Object::Host(host) => Ok(host.handle.get()),
             Object::Directory(Directory { handle: Some(handle), .. }) => Ok(handle.get()),
             Object::Path(_) => Err(Errno::EBADF),
+            Object::Epoll(_) | Object::Signals(_) => Err(Errno::EOPNOTSUPP),
             _ => Err(Errno::EPERM),
         }
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        self.links.cut(self);
     }
 }
 

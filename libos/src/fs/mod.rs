@@ -6,6 +6,7 @@
 pub mod device;
 pub mod directory;
 pub mod dirent;
+pub mod epoll;
 pub mod file;
 pub mod host;
 pub mod lookup;
@@ -15,6 +16,7 @@ pub mod pipe;
 pub mod poll;
 pub mod pseudo;
 pub mod shared;
+pub mod signals;
 pub mod stat;
 pub mod table;
 pub mod terminal;

@@ -4,12 +4,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use pal_abi::Handle;
-use pal_abi::flags::{POLL, event, node};
+use pal_abi::flags::{NEVER, POLL, event, node};
 
-use super::file::{Object, OpenFile};
-use crate::error::Errno;
+use super::file::{Object, OpenFile, o};
+use crate::error::{Errno, SysResult};
 use crate::pal;
 use crate::signal;
+use crate::signal::set::SigSet;
 use crate::task::thread::Thread;
 
 /// Bits of `poll`.
@@ -38,13 +39,33 @@ pub struct Watched {
 }
 
 impl OpenFile {
+    /// The signals whose arrival makes it ready.
+    #[must_use]
+    pub fn watched_signals(&self) -> SigSet {
+        match &self.object {
+            Object::Epoll(epoll) => epoll.signals(),
+            Object::Signals(signals) => signals.mask(),
+            _ => SigSet::EMPTY,
+        }
+    }
+
     /// What is the case of `events` now. Events that may tell of it later are added to `wait`.
-    fn ready(&self, events: u32, wait: &mut Vec<Handle>) -> u32 {
+    pub fn ready(&self, events: u32, wait: &mut Vec<Handle>) -> u32 {
         let always = bit::IN | bit::OUT | bit::RDNORM | bit::WRNORM;
         let host = match &self.object {
             Object::Host(host) if !host.seekable => host,
             Object::Socket(_) => return events & (bit::OUT | bit::WRNORM) | bit::HUP,
+            Object::Epoll(epoll) => return epoll.ready(events, wait),
+            Object::Signals(signals) if signals.is_ready() => return events & bit::IN,
+            Object::Signals(_) => return 0,
             _ => return events & always,
+        };
+        // Counters and timers have no normal data, timers and watches cannot be written.
+        let events = match host.kind {
+            node::COUNTER => events & !(bit::RDNORM | bit::WRNORM),
+            node::TIMER => events & !(bit::RDNORM | bit::WRNORM | bit::OUT),
+            node::WATCH => events & !(bit::WRNORM | bit::OUT),
+            _ => events,
         };
         let pipe_writer = host.kind == node::FIFO && !self.readable;
         let sources = [
@@ -86,7 +107,10 @@ impl OpenFile {
 /// # Errors
 /// `ERESTARTSYS` where a signal is due.
 pub fn wait(thread: &Thread, watched: &[Watched], deadline: u64) -> Result<Vec<u32>, Errno> {
+    let files = || watched.iter().filter_map(|w| w.file.as_ref());
     loop {
+        // Told before looking, so that nothing arrives in between.
+        let _watch = signal::watch(files().fold(SigSet::EMPTY, |all, file| all | file.watched_signals()));
         let mut handles = Vec::new();
         let ready: Vec<u32> = watched
             .iter()
@@ -100,5 +124,22 @@ pub fn wait(thread: &Thread, watched: &[Watched], deadline: u64) -> Result<Vec<u
         handles.truncate(250);
         let until = if limited { deadline.min(pal::now() + 10_000_000) } else { deadline };
         signal::sleep(thread, &handles, until)?;
+    }
+}
+
+/// Repeats a read that found nothing though its file may block: of files of our own, which nobody below waits for.
+///
+/// # Errors
+/// Those of the call; `ERESTARTSYS` where a signal is due.
+pub fn until_ready(thread: &Thread, file: &Arc<OpenFile>, mut call: impl FnMut() -> SysResult) -> SysResult {
+    loop {
+        match call() {
+            Err(Errno::EAGAIN)
+                if matches!(file.object, Object::Signals(_)) && file.slot.flags() & o::NONBLOCK == 0 =>
+            {
+                wait(thread, &[Watched { file: Some(Arc::clone(file)), events: bit::IN }], NEVER)?;
+            }
+            result => return result,
+        }
     }
 }

@@ -257,7 +257,7 @@ pub(super) fn fallocate(
         _ => return Err(Errno::EOPNOTSUPP),
     };
     if !file.is_seekable() {
-        return Err(Errno::ESPIPE);
+        return Err(if file.is_unnamed() { Errno::ENODEV } else { Errno::ESPIPE });
     }
     pal::nodes().hole(file.handle().map_err(|_| Errno::ENODEV)?, what, (&mut at).into(), len)?;
     Ok(0)

@@ -2,6 +2,8 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
+use pal_abi::flags::node;
+
 use super::Call;
 use super::arg::{Fd, Hex, Ptr};
 use crate::arch::user;
@@ -58,6 +60,7 @@ pub(super) fn ioctl(call: &mut Call<'_>, fd: Fd, request: Hex, arg: Ptr) -> SysR
             Ok(0)
         }
         request::FIOASYNC => Ok(0),
+        _ if matches!(file.object, Object::Epoll(_)) => Err(Errno::EINVAL),
         request::FIONREAD => available(&file, arg),
         _ => match file.host() {
             Some(host) if host.terminal => terminal_request(call, host, request.0, arg),
@@ -69,6 +72,7 @@ pub(super) fn ioctl(call: &mut Call<'_>, fd: Fd, request: Hex, arg: Ptr) -> SysR
 fn available(file: &OpenFile, arg: Ptr) -> SysResult {
     let bytes = match &file.object {
         Object::Host(host) if host.seekable => file.stat()?.size.saturating_sub(file.slot.offset().get()),
+        Object::Host(HostFile { kind: node::COUNTER | node::TIMER, .. }) => return Err(Errno::ENOTTY),
         Object::Host(host) => pal::attributes(host.handle.get())?.available,
         _ => return Err(Errno::ENOTTY),
     };

@@ -1,5 +1,6 @@
 //! readv(2), writev(2), preadv(2), pwritev(2).
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::Call;
@@ -7,7 +8,8 @@ use super::arg::{Fd, Ptr, wide};
 use super::read::broken;
 use crate::arch::user;
 use crate::error::{Errno, SysResult};
-use crate::fs::file::OpenFile;
+use crate::fs::file::{HostFile, OpenFile};
+use crate::fs::poll::until_ready;
 use crate::fs::table;
 use crate::signal::{interruptible, job};
 
@@ -69,7 +71,7 @@ fn whole(call: &Call<'_>, file: &OpenFile, pieces: &[(u32, u32)], direction: Dir
 
 fn each(
     call: &Call<'_>,
-    file: &OpenFile,
+    file: &Arc<OpenFile>,
     pieces: &[(u32, u32)],
     at: Option<u64>,
     direction: Direction,
@@ -82,7 +84,11 @@ fn each(
         Direction::Read => file.readable,
         Direction::Write => file.writable,
     };
-    if usable && at.is_none() && pieces.len() > 1 && file.host().is_some_and(|host| !host.seekable) {
+    // What is added to a counter must come in one piece.
+    let is_gathered = |host: &HostFile| {
+        !host.seekable && (direction == Direction::Read || host.kind != pal_abi::flags::node::COUNTER)
+    };
+    if usable && at.is_none() && pieces.len() > 1 && file.host().is_some_and(is_gathered) {
         return whole(call, file, pieces, direction);
     }
     let mut done = 0;
@@ -92,7 +98,7 @@ fn each(
     for &(base, len) in pieces.iter().filter(|(_, len)| *len > 0) {
         let at = at.map(|at| at + u64::from(done));
         let moved = if done == 0 {
-            interruptible(call.thread, || step(file, at, base, len))?
+            until_ready(call.thread, file, || interruptible(call.thread, || step(file, at, base, len)))?
         } else {
             // What has been moved counts; an error shows at the next call.
             match step(file, at, base, len) {

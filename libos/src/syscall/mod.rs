@@ -7,6 +7,8 @@ mod attributes;
 mod copy;
 mod descriptor;
 mod directory;
+mod epoll;
+mod event;
 pub mod futex;
 mod identity;
 mod ioctl;
@@ -25,6 +27,8 @@ mod stat;
 mod system;
 mod table;
 mod time;
+mod timer;
+mod timerfd;
 pub mod trace;
 mod xattr;
 

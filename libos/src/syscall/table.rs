@@ -4,8 +4,9 @@ use alloc::string::String;
 
 use super::arg::{Arg, Fd, Hex, Mode, Path, Ptr};
 use super::{
-    Call, attributes, copy, descriptor, directory, futex, identity, ioctl, iovec, memory, names, network,
-    open, poll, prctl, process, read, seek, signal, stat, system, time, xattr,
+    Call, attributes, copy, descriptor, directory, epoll, event, futex, identity, ioctl, iovec, memory,
+    names, network, open, poll, prctl, process, read, seek, signal, stat, system, time, timer, timerfd,
+    xattr,
 };
 use crate::error::SysResult;
 
@@ -240,7 +241,15 @@ syscalls! {
     244 get_thread_area = process::get_thread_area(at: Ptr);
     250 fadvise64 = descriptor::fadvise(fd: Fd);
     252 exit_group = process::exit_group(code: u32);
+    254 epoll_create = epoll::epoll_create(size: i32);
+    255 epoll_ctl = epoll::epoll_ctl(set: Fd, operation: u32, fd: Fd, event: Ptr);
+    256 epoll_wait = epoll::epoll_wait(set: Fd, events: Ptr, max: i32, timeout: i32);
     258 set_tid_address = process::set_tid_address(at: Ptr);
+    259 timer_create = timer::timer_create(which: i32, event: Ptr, number: Ptr);
+    260 timer_settime = timer::timer_settime(number: u32, flags: Hex, new: Ptr, old: Ptr);
+    261 timer_gettime = timer::timer_gettime(number: u32, at: Ptr);
+    262 timer_getoverrun = timer::timer_getoverrun(number: u32);
+    263 timer_delete = timer::timer_delete(number: u32);
     264 clock_settime = system::not_permitted();
     265 clock_gettime = time::clock_gettime(clock: i32, at: Ptr);
     266 clock_getres = time::clock_getres(clock: i32, at: Ptr);
@@ -272,8 +281,17 @@ syscalls! {
     312 get_robust_list = process::get_robust_list(pid: u32, head: Ptr, len: Ptr);
     314 sync_file_range = descriptor::sync_file_range(fd: Fd);
     318 getcpu = system::getcpu(cpu: Ptr, node: Ptr);
+    319 epoll_pwait = epoll::epoll_pwait(set: Fd, events: Ptr, max: i32, timeout: i32, mask: Ptr, size: u32);
     320 utimensat = attributes::utimensat(dir: Fd, path: Path, times: Ptr, flags: Hex);
+    321 signalfd = event::signalfd(fd: Fd, mask: Ptr, size: u32);
+    322 timerfd_create = timerfd::timerfd_create(which: i32, flags: Hex);
+    323 eventfd = event::eventfd(value: u32);
     324 fallocate = descriptor::fallocate(fd: Fd, mode: Hex, low: u32, high: u32, len_low: u32, len_high: u32);
+    325 timerfd_settime = timerfd::timerfd_settime(fd: Fd, flags: Hex, new: Ptr, old: Ptr);
+    326 timerfd_gettime = timerfd::timerfd_gettime(fd: Fd, at: Ptr);
+    327 signalfd4 = event::signalfd4(fd: Fd, mask: Ptr, size: u32, flags: Hex);
+    328 eventfd2 = event::eventfd2(value: u32, flags: Hex);
+    329 epoll_create1 = epoll::epoll_create1(flags: Hex);
     330 dup3 = descriptor::dup3(old: Fd, new: Fd, flags: Hex);
     331 pipe2 = descriptor::pipe2(fds: Ptr, flags: Hex);
     333 preadv = iovec::preadv(fd: Fd, list: Ptr, count: u32, low: u32, high: u32);
@@ -306,6 +324,10 @@ syscalls! {
     404 clock_settime64 = system::not_permitted();
     406 clock_getres_time64 = time::clock_getres64(clock: i32, at: Ptr);
     407 clock_nanosleep_time64 = time::clock_nanosleep64(clock: i32, flags: Hex, request: Ptr, remaining: Ptr);
+    408 timer_gettime64 = timer::timer_gettime64(number: u32, at: Ptr);
+    409 timer_settime64 = timer::timer_settime64(number: u32, flags: Hex, new: Ptr, old: Ptr);
+    410 timerfd_gettime64 = timerfd::timerfd_gettime64(fd: Fd, at: Ptr);
+    411 timerfd_settime64 = timerfd::timerfd_settime64(fd: Fd, flags: Hex, new: Ptr, old: Ptr);
     412 utimensat_time64 = attributes::utimensat64(dir: Fd, path: Path, times: Ptr, flags: Hex);
     413 pselect6_time64 = poll::pselect6_64(n: u32, read: Ptr, write: Ptr, except: Ptr, timeout: Ptr, mask: Ptr);
     414 ppoll_time64 = poll::ppoll64(records: Ptr, count: u32, timeout: Ptr, mask: Ptr, size: u32);
@@ -314,6 +336,7 @@ syscalls! {
     435 clone3 = process::clone3(args: Ptr, size: u32);
     436 close_range = open::close_range(first: u32, last: u32, flags: Hex);
     439 faccessat2 = attributes::faccessat2(dir: Fd, path: Path, mode: Mode, flags: Hex);
+    441 epoll_pwait2 = epoll::epoll_pwait2(set: Fd, events: Ptr, max: i32, timeout: Ptr, mask: Ptr, size: u32);
 }
 
 /// Names of calls that are not served, for tracing.
@@ -329,15 +352,7 @@ static UNSERVED: &[(u32, &str)] = &[
     (217, "pivot_root"),
     (245, "io_setup"),
     (253, "lookup_dcookie"),
-    (254, "epoll_create"),
-    (255, "epoll_ctl"),
-    (256, "epoll_wait"),
     (257, "remap_file_pages"),
-    (259, "timer_create"),
-    (260, "timer_settime"),
-    (261, "timer_gettime"),
-    (262, "timer_getoverrun"),
-    (263, "timer_delete"),
     (274, "mbind"),
     (275, "get_mempolicy"),
     (276, "set_mempolicy"),
@@ -350,15 +365,6 @@ static UNSERVED: &[(u32, &str)] = &[
     (313, "splice"),
     (315, "tee"),
     (316, "vmsplice"),
-    (319, "epoll_pwait"),
-    (321, "signalfd"),
-    (322, "timerfd_create"),
-    (323, "eventfd"),
-    (325, "timerfd_settime"),
-    (326, "timerfd_gettime"),
-    (327, "signalfd4"),
-    (328, "eventfd2"),
-    (329, "epoll_create1"),
     (332, "inotify_init1"),
     (336, "perf_event_open"),
     (337, "recvmmsg"),
@@ -382,15 +388,11 @@ static UNSERVED: &[(u32, &str)] = &[
     (393, "semget"),
     (395, "shmget"),
     (399, "msgget"),
-    (408, "timer_gettime64"),
-    (409, "timer_settime64"),
-    (411, "timerfd_settime64"),
     (424, "pidfd_send_signal"),
     (425, "io_uring_setup"),
     (434, "pidfd_open"),
     (437, "openat2"),
     (438, "pidfd_getfd"),
-    (441, "epoll_pwait2"),
     (444, "landlock_create_ruleset"),
     (449, "futex_waitv"),
 ];

@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
+use pal_abi::flags::node::MEMORY;
+
 use super::super::dirent::Entry;
 use super::{DT_DIR, DT_LNK, DT_REG, Node, Text, entry, number, parts, process, system};
 use crate::error::Errno;
@@ -101,7 +103,9 @@ fn of_process(pid: u32, me: u32, tail: &[&[u8]]) -> Result<Node, Errno> {
             let fd = number(fd).ok_or(Errno::ENOENT)?;
             let file = table::get(fd).map_err(|_| Errno::ENOENT)?;
             // A path leads to what lies there now; what has none is the object itself.
-            if file.path.starts_with(b"/") && file.host().is_none_or(|host| host.seekable) {
+            if file.path.starts_with(b"/")
+                && file.host().is_none_or(|host| host.seekable && host.kind != MEMORY)
+            {
                 Ok(Node::Link(file.path.clone()))
             } else {
                 Ok(Node::Descriptor(fd))
