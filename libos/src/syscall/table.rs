@@ -4,9 +4,9 @@ use alloc::string::String;
 
 use super::arg::{Arg, Fd, Hex, Mode, Path, Ptr};
 use super::{
-    Call, attributes, copy, descriptor, directory, epoll, event, futex, identity, ioctl, iovec, memory,
-    names, network, open, poll, prctl, process, read, seek, signal, stat, system, time, timer, timerfd,
-    xattr,
+    Call, attributes, copy, descriptor, directory, epoll, event, futex, identity, inotify, ioctl, iovec,
+    memfd, memory, names, network, open, poll, prctl, process, read, seek, signal, stat, system, time, timer,
+    timerfd, xattr,
 };
 use crate::error::SysResult;
 
@@ -262,6 +262,9 @@ syscalls! {
     284 waitid = process::waitid(which: u32, id: u32, info: Ptr, options: Hex, usage: Ptr);
     289 ioprio_set = system::accepted();
     290 ioprio_get = system::accepted();
+    291 inotify_init = inotify::inotify_init();
+    292 inotify_add_watch = inotify::inotify_add_watch(fd: Fd, path: Path, mask: Hex);
+    293 inotify_rm_watch = inotify::inotify_rm_watch(fd: Fd, number: u32);
     295 openat = open::openat(dir: Fd, path: Path, flags: Hex, mode: Mode);
     296 mkdirat = names::mkdirat(dir: Fd, path: Path, mode: Mode);
     297 mknodat = names::mknodat(dir: Fd, path: Path, mode: Mode, device: Hex);
@@ -294,6 +297,7 @@ syscalls! {
     329 epoll_create1 = epoll::epoll_create1(flags: Hex);
     330 dup3 = descriptor::dup3(old: Fd, new: Fd, flags: Hex);
     331 pipe2 = descriptor::pipe2(fds: Ptr, flags: Hex);
+    332 inotify_init1 = inotify::inotify_init1(flags: Hex);
     333 preadv = iovec::preadv(fd: Fd, list: Ptr, count: u32, low: u32, high: u32);
     334 pwritev = iovec::pwritev(fd: Fd, list: Ptr, count: u32, low: u32, high: u32);
     335 rt_tgsigqueueinfo = signal::rt_tgsigqueueinfo(group: i32, tid: i32, signal: u32, info: Ptr);
@@ -301,6 +305,7 @@ syscalls! {
     344 syncfs = descriptor::sync_file_range(fd: Fd);
     353 renameat2 = names::renameat2(old_dir: Fd, old: Path, new_dir: Fd, new: Path, flags: Hex);
     355 getrandom = system::getrandom(buf: Ptr, len: u32, flags: Hex);
+    356 memfd_create = memfd::memfd_create(name: Ptr, flags: Hex);
     358 execveat = process::execveat(dir: Fd, path: Path, argv: Ptr, envp: Ptr, flags: Hex);
     359 socket = network::socket(family: u32, kind: Hex, protocol: u32);
     360 socketpair = network::socketpair(family: u32, kind: Hex, protocol: u32, fds: Ptr);
@@ -358,14 +363,10 @@ static UNSERVED: &[(u32, &str)] = &[
     (276, "set_mempolicy"),
     (277, "mq_open"),
     (286, "add_key"),
-    (291, "inotify_init"),
-    (292, "inotify_add_watch"),
-    (293, "inotify_rm_watch"),
     (310, "unshare"),
     (313, "splice"),
     (315, "tee"),
     (316, "vmsplice"),
-    (332, "inotify_init1"),
     (336, "perf_event_open"),
     (337, "recvmmsg"),
     (338, "fanotify_init"),
@@ -377,7 +378,6 @@ static UNSERVED: &[(u32, &str)] = &[
     (351, "sched_setattr"),
     (352, "sched_getattr"),
     (354, "seccomp"),
-    (356, "memfd_create"),
     (357, "bpf"),
     (374, "userfaultfd"),
     (375, "membarrier"),
