@@ -10,7 +10,7 @@ use crate::event::{Event, Reset};
 use crate::handle::{Export, Object};
 use crate::policy::Location;
 use crate::stream::node::NodeBase;
-use crate::stream::{anon, channel, console, dir, file, pipe, pty};
+use crate::stream::{anon, channel, console, counter, dir, file, pipe, pty, timer, watch};
 
 /// `null:`.
 pub(crate) const NULL: u32 = 1;
@@ -38,11 +38,16 @@ pub(crate) const TCP: u32 = 11;
 pub(crate) const TCP_SERVER: u32 = 12;
 /// `udp:`.
 pub(crate) const UDP: u32 = 13;
-
 /// A socket of the group `Sockets`.
 pub(crate) const SOCKET: u32 = 14;
+/// `counter:`.
+pub(crate) const COUNTER: u32 = 15;
+/// `timer:`.
+pub(crate) const TIMER: u32 = 16;
+/// `watch:`.
+pub(crate) const WATCH: u32 = 17;
 /// `pty:`.
-pub(crate) const PTY: u32 = 15;
+pub(crate) const PTY: u32 = 18;
 
 /// Descriptors of an export, at most.
 pub(crate) const FDS_MAX: usize = 2;
@@ -129,6 +134,9 @@ pub(crate) fn import(mut export: Export) -> Result<Arc<dyn Object>, PalError> {
         PIPE => pipe::import(fd, first != 0, flags),
         PTY => pty::import(fd, first, flags),
         PIPE_SERVER => pipe::serving(fd, &export.data, flags),
+        COUNTER => counter::import(fd, first != 0, flags),
+        TIMER => timer::import(fd, first, flags),
+        WATCH => watch::import(fd, flags),
         tag => crate::stream::socket::import(tag, fd, flags)?,
     })
 }

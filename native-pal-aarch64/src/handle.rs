@@ -44,6 +44,9 @@ pub(crate) trait Object: Any + Send + Sync + Debug {
 
     /// Called in the child of `ProcessClone`, while no other thread exists.
     fn after_clone(&self) {}
+
+    /// Called there when every object has come to rest behind its own descriptors.
+    fn after_clones(&self) {}
 }
 
 /// An object on its way to another process. `tag` selects the import function, `data` is the type's own record.

@@ -433,8 +433,8 @@ impl Nodes for NativePal {
         inside(81, || nodes::lock(stream, what, range, size))
     }
 
-    fn watch(&self, object: Handle, mask: u32, watch: Out<'_, Handle>) -> PalResult {
-        inside(82, || nodes::watch(object, mask, watch))
+    fn watch(&self, watches: Handle, object: Handle, mask: u32, number: Out<'_, u32>) -> PalResult {
+        inside(82, || nodes::watch(watches, object, mask, number))
     }
 
     fn hole(&self, stream: Handle, what: u32, offset: InOut<'_, u64>, length: u64) -> PalResult {

@@ -212,9 +212,9 @@ fn settle(family: &family::Family, ask: OwnedFd, lifeline: Option<OwnedFd>) {
     host_thread::after_clone();
     wait::after_clone();
     thread::after_clone();
-    for object in table().objects() {
-        object.after_clone();
-    }
+    let objects = table().objects();
+    objects.iter().for_each(|object| object.after_clone());
+    objects.iter().for_each(|object| object.after_clones());
 }
 
 pub(crate) fn send_handle(channel: Handle, object: Handle, tag: u64) -> PalResult {

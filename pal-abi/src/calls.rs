@@ -80,7 +80,7 @@ macro_rules! for_each_pal_call { ($mac:path) => { $mac! {
     /// `TooBig` with `done` set.
     9 StreamRead => stream_read(stream: Handle, offset: U64, buf: OutBytes, len: Len, done: Out<Uptr>, completion: Out<Handle>)
         fails(Denied, Broken, Reset, TimedOut, Refused, Unreachable, NotConnected, WouldBlock, Interrupted, IsDir,
-              TooBig, TooMany, Io);
+              TooBig, TooMany, Cancelled, Io);
 
     /// Writes up to `len` bytes; as `StreamRead`. Offset `flags::APPEND_OFFSET` appends atomically.
     10 StreamWrite => stream_write(stream: Handle, offset: U64, buf: InBytes, len: Len, done: Out<Uptr>, completion: Out<Handle>)
@@ -135,7 +135,7 @@ macro_rules! for_each_pal_call { ($mac:path) => { $mac! {
 
     /// Sets the attributes that `mask` (of `flags::attr`) selects, all or none where the host can.
     21 StreamAttributesSetByHandle => stream_attributes_set_by_handle(stream: Handle, attr: In<Attr>, size: U32, mask: U32)
-        fails(Denied, NotPermitted, ReadOnly, NoSpace, Quota, NotSupported, Io);
+        fails(Denied, NotPermitted, ReadOnly, NoSpace, Quota, Busy, NotSupported, Io);
 
     /// Gives a level-triggered notification event owned by the stream (`flags::event`).
     22 StreamGetEvent => stream_get_event(stream: Handle, which: U32, event: Out<Handle>)

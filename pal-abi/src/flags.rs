@@ -231,6 +231,8 @@ flags! {
         DISCARD_INPUT = 0x10_0000;
         /// A terminal's output that was not taken is discarded (set only).
         DISCARD_OUTPUT = 0x20_0000;
+        /// `seals`; what is set is added.
+        SEALS = 0x40_0000;
     }
     /// `Attr::flags`.
     stream {
@@ -353,16 +355,20 @@ flags! {
         WAIT_SET = 0x101;
         /// A process.
         PROCESS = 0x102;
-        /// A watch.
+        /// Nodes under watch.
         WATCH = 0x103;
+        /// A counter.
+        COUNTER = 0x104;
+        /// A timer.
+        TIMER = 0x105;
     }
     /// `op` of a wait-set record.
     wait_op {
         /// Adds an object.
         ADD = 1;
-        /// Changes mask, flags and cookie.
+        /// Changes mask and flags of what was added with this handle and cookie.
         CHANGE = 2;
-        /// Removes an object.
+        /// Removes what was added with this handle and cookie.
         REMOVE = 3;
     }
     /// `mask` of wait-set records: Linux's `EPOLL*` values, so that readiness loses nothing.
@@ -385,6 +391,8 @@ flags! {
         WRITE_NORMAL = 0x100;
         /// Data with priority can be written.
         WRITE_BAND = 0x200;
+        /// `EPOLLMSG`, which no stream of Linux has.
+        MESSAGE = 0x400;
         /// The peer will write no more.
         READ_CLOSED = 0x2000;
     }
@@ -439,6 +447,28 @@ flags! {
         /// `*offset` becomes that of the next hole.
         SEEK_HOLE = 5;
     }
+    /// `TimerSetting::flags`.
+    timer {
+        /// The value is a moment on the timer's clock.
+        ABSOLUTE = 1;
+        /// With ABSOLUTE on the WALL clock: a read answers `Cancelled` when that clock was set.
+        CANCEL_ON_SET = 2;
+    }
+    /// `Attr::seals`: Linux's `F_SEAL_*`.
+    seal {
+        /// No more seals.
+        SEAL = 1;
+        /// It does not become shorter.
+        SHRINK = 2;
+        /// It does not become longer.
+        GROW = 4;
+        /// It is not written.
+        WRITE = 8;
+        /// It is not written but through maps there are.
+        FUTURE_WRITE = 0x10;
+        /// Its permission to execute stays.
+        EXECUTE = 0x20;
+    }
     /// `mask` of `Watch`: Linux's `IN_*` values.
     watch {
         /// Read.
@@ -465,6 +495,24 @@ flags! {
         DELETE_SELF = 0x400;
         /// The object moved.
         MOVE_SELF = 0x800;
+        /// Only a directory.
+        ONLY_DIRECTORY = 0x100_0000;
+        /// Children that have lost their names are silent.
+        EXCLUDE_UNLINKED = 0x400_0000;
+        /// It must not be under watch already.
+        MASK_CREATE = 0x1000_0000;
+        /// Adds to the mask of a watch there is.
+        MASK_ADD = 0x2000_0000;
+        /// Ends with what happens first.
+        ONE_SHOT = 0x8000_0000;
+        /// Told only: the file system is gone.
+        UNMOUNTED = 0x2000;
+        /// Told only: more happened than is kept.
+        OVERFLOW = 0x4000;
+        /// Told only: the watch has ended.
+        ENDED = 0x8000;
+        /// Told only: it is a directory.
+        IS_DIRECTORY = 0x4000_0000;
     }
     /// `Startup::flags`.
     startup {
@@ -538,6 +586,9 @@ pub const NEVER: u64 = u64::MAX;
 
 /// The deadline that has passed already: do not wait.
 pub const POLL: u64 = 0;
+
+/// The `StreamRead` offset at which a `timer:` stream gives its `TimerSetting`.
+pub const TIMER_SETTING_OFFSET: u64 = 8;
 
 /// The greatest number of handles `ObjectsWaitAny` takes.
 pub const WAIT_ANY_MAX: usize = 256;

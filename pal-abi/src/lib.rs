@@ -33,8 +33,8 @@ pub use info::{CALLS, CallInfo, GROUPS, UPCALLS};
 pub use layout::{
     AddressRange, Attr, ClockPage, ConfigEntry, ContextAarch64, ContextHeader, ContextI386, ContextX86_64,
     ControlRecord, DirRecord, Exception, FsInfo, IoResult, Layout, LockRange, PassedHandle, PeerId,
-    ProcessParams, ReadyRecord, SockAddr, SocketMessage, Startup, ThreadParams, TimeStamp, UnixName,
-    UpcallTable, WaitRecord, WatchRecord,
+    ProcessParams, ReadyRecord, SockAddr, SocketMessage, Startup, ThreadParams, TimeStamp, TimerSetting,
+    UnixName, UpcallTable, WaitRecord, WatchRecord,
 };
 pub use markdown::pal_abi_markdown;
 pub use table::{

@@ -102,9 +102,11 @@ macro_rules! for_each_optional_call { ($mac:path) => { $mac! {
         81 Lock => lock(stream: Handle, what: U32, range: InOut<LockRange>, size: U32)
             fails(WouldBlock, Interrupted, Denied, Deadlock, TooMany, NotSupported, Io);
 
-        /// Opens a stream of `WatchRecord`s about an object (`flags::watch`).
-        82 Watch => watch(object: Handle, mask: U32, watch: Out<Handle>)
-            fails(Denied, TooMany, NoSpace, NotDir, NotSupported);
+        /// Puts an object under watch for `watches`, a `watch:` stream, which gives `WatchRecord`s from then on.
+        ///
+        /// `mask` is of `flags::watch`; `number` receives the watch's number, the one it has where it was there before.
+        82 Watch => watch(watches: Handle, object: Handle, mask: U32, number: Out<U32>)
+            fails(Denied, TooMany, Exists, NotDir, NotSupported);
 
         /// Works on the holes of a file (`flags::hole`): punch, zero, allocate, or seek data and holes.
         83 Hole => hole(stream: Handle, what: U32, offset: InOut<U64>, length: U64)

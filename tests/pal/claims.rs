@@ -45,7 +45,7 @@ const FAILING: &[(&str, &[PalError])] = &[
     ("XattrRemove", &[Denied, Io, NotSupported, NotPermitted]),
     ("StatFs", &[Io, NotSupported]),
     ("Lock", &[Io, NotSupported, TooMany, Deadlock]),
-    ("Watch", &[Denied, NoSpace, NotSupported, NotDir]),
+    ("Watch", &[Denied, NotSupported, TooMany]),
     ("Hole", &[NoSpace, Io, NotSupported, TextBusy, TooBig, Quota, NotPermitted, NoDevice]),
 ];
 
@@ -60,6 +60,7 @@ const OTHERS: &[(&str, &[PalError], &str)] = &[
         &[WrongType],
         "a handle to anything may be handed over, or none of its kind: NOT_SUPPORTED",
     ),
+    ("StreamRead", &[Cancelled], "a timer answers it where somebody sets the host's clock"),
     ("StreamMap", &[NotSupported], "a layer without mappings answers it"),
     ("StreamSetLength", &[Interrupted], "local file systems do not wait"),
     ("StreamFlush", &[ReadOnly], "what cannot be written is durable"),

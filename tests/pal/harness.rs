@@ -525,7 +525,7 @@ impl Env {
 }
 
 /// The size calls with an `Attr` are told.
-pub(crate) const ATTR_SIZE: u32 = 0x110;
+pub(crate) const ATTR_SIZE: u32 = 0x118;
 
 /// An address that is never mapped.
 pub(crate) const BAD: usize = 8;

@@ -38,6 +38,7 @@ mod renamed;
 mod socket_options;
 mod sockets;
 mod threads;
+mod timers;
 mod waitsets;
 mod words;
 
@@ -59,6 +60,7 @@ fn suite() -> Suite {
     ptys::register(&mut suite);
     console::register(&mut suite);
     events::register(&mut suite);
+    timers::register(&mut suite);
     waitsets::register(&mut suite);
     asynchronous::register(&mut suite);
     words::register(&mut suite);

@@ -377,32 +377,62 @@ fn holes(env: &Env) {
 }
 
 fn watched(env: &Env) {
-    let dir = dir(env, "watch");
-    let mut stream = Handle::NONE;
+    let (dir, watches) = (dir(env, "watch"), env.open("watch:", R, 0).unwrap());
     let mask = watch::CREATE | watch::DELETE;
-    assert_eq!(nodes(env).watch(dir, mask, (&mut stream).into()), Ok(Status::Ok));
-    let event = env.event(stream, pal_abi::flags::event::READABLE).unwrap();
+    let mut number = 0;
+    assert_eq!(nodes(env).watch(watches, dir, mask, (&mut number).into()), Ok(Status::Ok));
+    let event = env.event(watches, pal_abi::flags::event::READABLE).unwrap();
     assert_eq!(env.wait(&[event], 0), Ok(None));
     fs::write(env.host("watch/new"), "").unwrap();
     fs::remove_file(env.host("watch/new")).unwrap();
     assert_eq!(env.wait(&[event], env.soon(2000)), Ok(Some(0)));
-    let (_, first) = env.read(stream, 0, 40).unwrap();
+    assert_eq!(env.attributes(watches).map(|attr| attr.available), Ok(64));
+    let (_, first) = env.read(watches, 0, 40).unwrap();
     let record = WatchRecord::read_from(&first).unwrap();
-    assert_eq!((record.mask, record.name_size), (watch::CREATE, 3));
-    assert_eq!(&first[16..19], b"new");
+    assert_eq!((record.number, record.mask, record.name_size), (number, watch::CREATE, 16));
+    assert_eq!(&first[16..20], b"new\0");
     // The second record did not fit, and is still there.
     assert_eq!(env.wait(&[event], 0), Ok(Some(0)));
-    let (_, second) = env.read(stream, 0, 400).unwrap();
+    let (_, second) = env.read(watches, 0, 400).unwrap();
     assert_eq!(WatchRecord::read_from(&second).unwrap().mask, watch::DELETE);
-    assert_eq!(env.interrupted(|| env.read(stream, 0, 100)), Err(PalError::Interrupted));
+    assert_eq!(env.interrupted(|| env.read(watches, 0, 100)), Err(PalError::Interrupted));
     fs::write(env.host("watch/more"), "").unwrap();
-    assert_eq!(env.read(stream, 0, 4), Err(PalError::Invalid));
-    fails(nodes(env).watch(dir, 0, (&mut stream).into()), PalError::Invalid);
-    fails(nodes(env).watch(dir, mask, bad_out()), PalError::Fault);
-    for handle in [event, stream, dir] {
+    assert_eq!(env.read(watches, 0, 4), Err(PalError::Invalid));
+    env.read(watches, 0, 100).unwrap();
+    // A second node has its number, the same one has its first again.
+    let (mut other, mut again) = (0, 0);
+    let file = env.open("file:/rw/watch/more", R, 0).unwrap();
+    let change = watch::MODIFY | watch::ONE_SHOT;
+    assert_eq!(nodes(env).watch(watches, file, change, (&mut other).into()), Ok(Status::Ok));
+    assert_ne!(number, other);
+    let adds = watch::DELETE | watch::MASK_ADD;
+    assert_eq!(nodes(env).watch(watches, dir, adds, (&mut again).into()), Ok(Status::Ok));
+    assert_eq!(number, again);
+    fails(nodes(env).watch(watches, dir, mask | watch::MASK_CREATE, (&mut again).into()), PalError::Exists);
+    fails(
+        nodes(env).watch(watches, file, mask | watch::ONLY_DIRECTORY, (&mut again).into()),
+        PalError::NotDir,
+    );
+    fs::write(env.host("watch/more"), "x").unwrap();
+    let (_, records) = env.read(watches, 0, 400).unwrap();
+    let masks: Vec<u32> =
+        records.chunks(16).filter_map(WatchRecord::read_from).map(|record| record.mask).collect();
+    assert_eq!(masks, [watch::MODIFY, watch::ENDED]);
+    assert_eq!(env.write(watches, 0, &number.to_ne_bytes()), Ok(4));
+    assert_eq!(env.write(watches, 0, &number.to_ne_bytes()), Err(PalError::Invalid));
+    assert_eq!(env.write(watches, 0, b"short"), Err(PalError::Invalid));
+    let (_, ended) = env.read(watches, 0, 400).unwrap();
+    assert_eq!(WatchRecord::read_from(&ended).unwrap().mask, watch::ENDED);
+    fails(nodes(env).watch(watches, dir, 0, (&mut number).into()), PalError::Invalid);
+    fails(nodes(env).watch(watches, dir, 0x0800_0000, (&mut number).into()), PalError::Invalid);
+    fails(nodes(env).watch(dir, dir, mask, (&mut number).into()), PalError::WrongType);
+    fails(nodes(env).watch(watches, dir, mask, bad_out()), PalError::Fault);
+    assert_eq!(env.open("watch:x", R, 0), Err(PalError::Invalid));
+    assert_eq!(env.name(watches), Ok("watch:".into()));
+    for handle in [event, watches, dir, file] {
         env.close(handle);
     }
-    fails(nodes(env).watch(dir, mask, (&mut stream).into()), PalError::BadHandle);
+    fails(nodes(env).watch(watches, dir, mask, (&mut number).into()), PalError::BadHandle);
 }
 
 fn read_only(env: &Env) {
@@ -427,6 +457,7 @@ fn read_only(env: &Env) {
 
 fn parameters(env: &Env) {
     let (stale, event) = (env.stale(), env.no_stream());
+    let (watches, mut number) = (env.open("watch:", R, 0).unwrap(), 0);
     let name = "x";
     let mut handle = Handle::NONE;
     for (object, error) in [(stale, PalError::BadHandle), (event, PalError::WrongType)] {
@@ -441,9 +472,10 @@ fn parameters(env: &Env) {
         assert_eq!(set(env, object, "user.x", b"y", 0), Err(error));
         fails(nodes(env).xattr_remove(object, name.into(), 1), error);
         fails(nodes(env).xattr_list(object, OutBytes::NONE, 0, Out::NONE), error);
-        fails(nodes(env).watch(object, 1, (&mut handle).into()), error);
+        fails(nodes(env).watch(watches, object, 1, (&mut number).into()), error);
     }
     env.close(event);
+    env.close(watches);
     let dir = dir(env, "parameters");
     // SAFETY: the callee must cope with any address.
     let bad = unsafe { InBytes::from_addr(BAD) };

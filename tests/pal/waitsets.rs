@@ -71,11 +71,18 @@ fn changed(env: &Env) {
     let (set, (reading, writing)) = (new_set(env), pipe(env));
     change(env, set, wait_op::ADD, writing, 0, 0, 1).unwrap();
     assert_eq!(ready_now(env, set), Err(PalError::WouldBlock));
-    change(env, set, wait_op::CHANGE, writing, ready::WRITABLE, 0, 7).unwrap();
-    assert_eq!(ready_now(env, set), Ok(vec![(7, ready::WRITABLE)]));
-    change(env, set, wait_op::REMOVE, writing, 0, 0, 0).unwrap();
-    assert_eq!(ready_now(env, set), Err(PalError::WouldBlock));
+    change(env, set, wait_op::CHANGE, writing, ready::WRITABLE, 0, 1).unwrap();
+    assert_eq!(ready_now(env, set), Ok(vec![(1, ready::WRITABLE)]));
+    // The same object again, under another cookie.
+    change(env, set, wait_op::ADD, writing, ready::WRITABLE | ready::WRITE_NORMAL, 0, 2).unwrap();
+    let mut both = ready_now(env, set).unwrap();
+    both.sort_unstable();
+    assert_eq!(both, [(1, ready::WRITABLE), (2, ready::WRITABLE | ready::WRITE_NORMAL)]);
+    assert_eq!(change(env, set, wait_op::CHANGE, writing, 0, 0, 3), Err(PalError::Invalid));
+    change(env, set, wait_op::REMOVE, writing, 0, 0, 1).unwrap();
+    assert_eq!(ready_now(env, set), Ok(vec![(2, ready::WRITABLE | ready::WRITE_NORMAL)]));
     change(env, set, wait_op::ADD, writing, ready::WRITABLE, 0, 8).unwrap();
+    change(env, set, wait_op::REMOVE, writing, 0, 0, 2).unwrap();
     assert_eq!(ready_now(env, set), Ok(vec![(8, ready::WRITABLE)]));
     for handle in [set, reading, writing] {
         env.close(handle);
@@ -87,8 +94,8 @@ fn one_shot_and_edge(env: &Env) {
     change(env, set, wait_op::ADD, writing, ready::WRITABLE, wait_flags::ONE_SHOT, 1).unwrap();
     assert_eq!(ready_now(env, set), Ok(vec![(1, ready::WRITABLE)]));
     assert_eq!(ready_now(env, set), Err(PalError::WouldBlock));
-    change(env, set, wait_op::CHANGE, writing, ready::WRITABLE, wait_flags::ONE_SHOT, 2).unwrap();
-    assert_eq!(ready_now(env, set), Ok(vec![(2, ready::WRITABLE)]));
+    change(env, set, wait_op::CHANGE, writing, ready::WRITABLE, wait_flags::ONE_SHOT, 1).unwrap();
+    assert_eq!(ready_now(env, set), Ok(vec![(1, ready::WRITABLE)]));
     change(env, set, wait_op::ADD, reading, ready::READABLE, wait_flags::EDGE, 3).unwrap();
     for _ in 0..2 {
         env.write(writing, 0, b"x").unwrap();
@@ -105,8 +112,8 @@ fn files(env: &Env) {
     change(env, set, wait_op::ADD, file, ready::READABLE | ready::WRITABLE, 0, 4).unwrap();
     assert_eq!(ready_now(env, set), Ok(vec![(4, ready::READABLE | ready::WRITABLE)]));
     assert_eq!(env.wait(&[set], 0), Ok(Some(0)));
-    change(env, set, wait_op::CHANGE, file, ready::READABLE, wait_flags::ONE_SHOT, 5).unwrap();
-    assert_eq!(ready_now(env, set), Ok(vec![(5, ready::READABLE)]));
+    change(env, set, wait_op::CHANGE, file, ready::READABLE, wait_flags::ONE_SHOT, 4).unwrap();
+    assert_eq!(ready_now(env, set), Ok(vec![(4, ready::READABLE)]));
     assert_eq!(ready_now(env, set), Err(PalError::WouldBlock));
     env.close(set);
     env.close(file);

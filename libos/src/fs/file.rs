@@ -5,12 +5,14 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use pal_abi::arg::InBytes;
 use pal_abi::flags::{attr, node, open as options, stream};
-use pal_abi::{Attr, Handle, Layout as _, PalError};
+use pal_abi::{Attr, Handle, Layout as _, Pal as _, PalError};
 
 use super::device::Device;
 use super::directory::Directory;
+use super::epoll::{Epoll, Links};
 use super::pty;
 use super::shared::Slot;
+use super::signals::Signals;
 use super::stat::Stat;
 use super::terminal::{self, Line, Side};
 use super::text::TextFile;
@@ -89,6 +91,17 @@ impl HostFile {
             nonblocking: AtomicBool::new(attr.flags & stream::NONBLOCK != 0),
             events: Lock::new([None; 8]),
         }
+    }
+
+    /// The same stream, for an open file of its own.
+    ///
+    /// # Errors
+    /// `EMFILE`.
+    pub fn again(&self) -> Result<Self, Errno> {
+        pal::pal().object_reference(self.handle.get())?;
+        let handle = Owned::new(self.handle.get());
+        let attr = pal::attributes(handle.get())?;
+        Ok(Self::new(handle, &attr))
     }
 
     /// The event of that kind (`flags::event`), where the stream has one.
@@ -179,6 +192,10 @@ pub enum Object {
     Device(Device),
     /// A socket.
     Socket(Socket),
+    /// A set of files to wait for.
+    Epoll(Epoll),
+    /// The signals that wait.
+    Signals(Signals),
     /// A node opened for its name only, and what it was.
     Path(Stat),
 }
@@ -186,6 +203,8 @@ pub enum Object {
 /// An open file description.
 #[derive(Debug)]
 pub struct OpenFile {
+    /// The sets of files it is in. It leaves them before all else.
+    pub links: Links,
     /// What it is.
     pub object: Object,
     /// Offset and status flags.
@@ -215,6 +234,7 @@ impl OpenFile {
         let access = flags & o::ACCMODE;
         let path_only = flags & o::PATH != 0;
         Self {
+            links: Links::new(),
             object,
             slot,
             readable: !path_only && (access == 0 || access == o::RDWR),
@@ -245,8 +265,18 @@ impl OpenFile {
     #[must_use]
     pub const fn is_stream(&self) -> bool {
         match &self.object {
-            Object::Host(host) => !host.seekable,
+            Object::Host(host) => !host.seekable && !self.is_unnamed(),
             Object::Socket(socket) => socket.is_stream(),
+            _ => false,
+        }
+    }
+
+    /// Whether it stands for no node and has no data but its state (Linux's `anon_inode`s).
+    #[must_use]
+    pub const fn is_unnamed(&self) -> bool {
+        match &self.object {
+            Object::Host(host) => matches!(host.kind, node::COUNTER | node::TIMER | node::WATCH),
+            Object::Epoll(_) | Object::Signals(_) => true,
             _ => false,
         }
     }
@@ -257,7 +287,7 @@ impl OpenFile {
         match &self.object {
             Object::Host(host) => host.seekable,
             Object::Text(_) | Object::Device(_) | Object::Directory(_) => true,
-            Object::Socket(_) | Object::Path(_) => false,
+            Object::Socket(_) | Object::Epoll(_) | Object::Signals(_) | Object::Path(_) => false,
         }
     }
 
@@ -296,12 +326,14 @@ impl OpenFile {
                 Ok(u32::try_from(piece.len()).unwrap_or(0))
             }),
             Object::Device(device) => device.read(buf, len),
-            Object::Socket(_) if at.is_some() => Err(Errno::ESPIPE),
+            Object::Socket(_) | Object::Epoll(_) | Object::Signals(_) if at.is_some() => Err(Errno::ESPIPE),
             Object::Socket(socket) => {
                 let deadline = socket.deadline(Direction::Receive);
                 let to = (user::out_bytes(buf, len)?, len);
                 Ok(socket.receive(self.slot.flags(), to, 0, deadline, false)?.done)
             }
+            Object::Epoll(_) => Err(Errno::EINVAL),
+            Object::Signals(signals) => signals.read(buf, len),
             Object::Path(_) => Err(Errno::EBADF),
         }
     }
@@ -337,6 +369,8 @@ impl OpenFile {
                 }
             }
             Object::Host(_) if at.is_some() => Err(Errno::ESPIPE),
+            // What is written to these is not for programs.
+            Object::Host(HostFile { kind: node::TIMER | node::WATCH, .. }) => Err(Errno::EINVAL),
             Object::Host(host) => {
                 host.apply_blocking(self.slot.flags());
                 if let Some(line) = host.master() {
@@ -344,6 +378,8 @@ impl OpenFile {
                 }
                 Ok(pal::write(host.handle.get(), 0, user::in_bytes(buf, len)?, len)?)
             }
+            Object::Epoll(_) | Object::Signals(_) if at.is_some() => Err(Errno::ESPIPE),
+            Object::Epoll(_) | Object::Signals(_) => Err(Errno::EINVAL),
             Object::Device(device) => device.write(buf, len),
             Object::Socket(_) if at.is_some() => Err(Errno::ESPIPE),
             Object::Socket(socket) => self.send(socket, user::in_bytes(buf, len)?, len),
@@ -407,6 +443,7 @@ impl OpenFile {
                 });
                 Ok(done)
             }
+            Object::Host(HostFile { kind: node::TIMER | node::WATCH, .. }) => Err(Errno::EINVAL),
             Object::Host(host) => {
                 host.apply_blocking(self.slot.flags());
                 if let Some(line) = host.master() {
@@ -443,6 +480,7 @@ impl OpenFile {
             Object::Text(_) => Ok(super::pseudo::text_stat(&self.path)),
             Object::Device(device) => Ok(device.stat()),
             Object::Socket(socket) => socket.stat(),
+            Object::Epoll(_) | Object::Signals(_) => Ok(super::stat::unnamed(self.slot.number())),
             Object::Path(stat) => Ok(*stat),
         }
     }
@@ -456,8 +494,15 @@ impl OpenFile {
             Object::Host(host) | Object::Socket(Socket { host, .. }) => Ok(host.handle.get()),
             Object::Directory(Directory { handle: Some(handle), .. }) => Ok(handle.get()),
             Object::Path(_) => Err(Errno::EBADF),
+            Object::Epoll(_) | Object::Signals(_) => Err(Errno::EOPNOTSUPP),
             _ => Err(Errno::EPERM),
         }
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        self.links.cut(self);
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod device;
 pub mod directory;
 pub mod dirent;
+pub mod epoll;
 pub mod file;
 pub mod host;
 pub mod lookup;
@@ -17,6 +18,7 @@ pub mod poll;
 pub mod pseudo;
 pub mod pty;
 pub mod shared;
+pub mod signals;
 pub mod stat;
 pub mod table;
 pub mod terminal;

@@ -155,18 +155,21 @@ fn reopen(fd: u32, flags: u32) -> Result<Arc<OpenFile>, Errno> {
         Object::Socket(_) => return Err(Errno::ENXIO),
         Object::Device(device) => Object::Device(*device),
         Object::Text(text) => Object::Text(text.again()),
-        // Another reference to the same stream; what it may do does not grow.
-        _ => {
-            let wanted = flags & o::ACCMODE;
-            let allowed = match wanted {
-                o::WRONLY => file.writable,
-                o::RDWR => file.readable && file.writable,
-                _ => file.readable,
-            };
-            return if allowed { Ok(file) } else { Err(Errno::EACCES) };
-        }
+        _ if file.is_unnamed() => return Err(Errno::ENXIO),
+        Object::Host(host) if host.kind == node::MEMORY => Object::Host(host.again()?),
+        _ => return same(file, flags),
     };
     Ok(Arc::new(OpenFile::new(object, flags, file.path.clone())?))
+}
+
+/// Another reference to the same stream; what it may do does not grow.
+fn same(file: Arc<OpenFile>, flags: u32) -> Result<Arc<OpenFile>, Errno> {
+    let allowed = match flags & o::ACCMODE {
+        o::WRONLY => file.writable,
+        o::RDWR => file.readable && file.writable,
+        _ => file.readable,
+    };
+    if allowed { Ok(file) } else { Err(Errno::EACCES) }
 }
 
 /// `O_PATH`: a node's name and attributes.

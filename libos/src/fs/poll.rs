@@ -4,12 +4,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use pal_abi::Handle;
-use pal_abi::flags::{POLL, event};
+use pal_abi::flags::{NEVER, POLL, event};
 
-use super::file::{Object, OpenFile};
-use crate::error::Errno;
+use super::file::{Object, OpenFile, o};
+use crate::error::{Errno, SysResult};
 use crate::pal;
 use crate::signal;
+use crate::signal::set::SigSet;
 use crate::task::thread::Thread;
 
 /// Bits of `poll`.
@@ -38,12 +39,25 @@ pub struct Watched {
 }
 
 impl OpenFile {
+    /// The signals whose arrival makes it ready.
+    #[must_use]
+    pub fn watched_signals(&self) -> SigSet {
+        match &self.object {
+            Object::Epoll(epoll) => epoll.signals(),
+            Object::Signals(signals) => signals.mask(),
+            _ => SigSet::EMPTY,
+        }
+    }
+
     /// What is the case of `events` now. Events that may tell of it later are added to `wait`.
-    fn ready(&self, events: u32, wait: &mut Vec<Handle>) -> u32 {
+    pub fn ready(&self, events: u32, wait: &mut Vec<Handle>) -> u32 {
         let always = bit::IN | bit::OUT | bit::RDNORM | bit::WRNORM;
         let host = match &self.object {
             Object::Host(host) if !host.seekable => host,
             Object::Socket(socket) => &socket.host,
+            Object::Epoll(epoll) => return epoll.ready(events, wait),
+            Object::Signals(signals) if signals.is_ready() => return events & bit::IN,
+            Object::Signals(_) => return 0,
             _ => return events & always,
         };
         let wanted = [
@@ -70,7 +84,10 @@ impl OpenFile {
 /// # Errors
 /// `ERESTARTSYS` where a signal is due.
 pub fn wait(thread: &Thread, watched: &[Watched], deadline: u64) -> Result<Vec<u32>, Errno> {
+    let files = || watched.iter().filter_map(|w| w.file.as_ref());
     loop {
+        // Told before looking, so that nothing arrives in between.
+        let _watch = signal::watch(files().fold(SigSet::EMPTY, |all, file| all | file.watched_signals()));
         let mut handles = Vec::new();
         let ready: Vec<u32> = watched
             .iter()
@@ -84,5 +101,22 @@ pub fn wait(thread: &Thread, watched: &[Watched], deadline: u64) -> Result<Vec<u
         handles.truncate(250);
         let until = if limited { deadline.min(pal::now() + 10_000_000) } else { deadline };
         signal::sleep(thread, &handles, until)?;
+    }
+}
+
+/// Repeats a read that found nothing though its file may block: of files of our own, which nobody below waits for.
+///
+/// # Errors
+/// Those of the call; `ERESTARTSYS` where a signal is due.
+pub fn until_ready(thread: &Thread, file: &Arc<OpenFile>, mut call: impl FnMut() -> SysResult) -> SysResult {
+    loop {
+        match call() {
+            Err(Errno::EAGAIN)
+                if matches!(file.object, Object::Signals(_)) && file.slot.flags() & o::NONBLOCK == 0 =>
+            {
+                wait(thread, &[Watched { file: Some(Arc::clone(file)), events: bit::IN }], NEVER)?;
+            }
+            result => return result,
+        }
     }
 }

@@ -104,7 +104,7 @@ impl Stat {
         Self {
             device: Device::from_pal(attr.device),
             inode: attr.inode,
-            mode: (attr.kind & 0xf) << 12 | attr.mode & 0o7777,
+            mode: type_bits(attr.kind) | attr.mode & 0o7777,
             links: attr.nlink,
             uid: attr.uid,
             gid: attr.gid,
@@ -203,6 +203,22 @@ impl Stat {
         w.put64(144, self.mount);
         w.0
     }
+}
+
+/// The type bits of a kind of node, of `flags::node`. What stands for no node has none, but memory is a file.
+const fn type_bits(kind: u32) -> u32 {
+    match kind {
+        0..16 => kind << 12,
+        pal_abi::flags::node::MEMORY => mode::REGULAR,
+        _ => 0,
+    }
+}
+
+/// What `stat` tells of a descriptor of ours that stands for no node (`anon_inode`).
+#[must_use]
+pub fn unnamed(number: usize) -> Stat {
+    let inode = u64::try_from(number).unwrap_or(0) + 1;
+    Stat { device: super::pseudo::DEV, inode, mode: 0o600, links: 1, block_size: 4096, ..Stat::default() }
 }
 
 /// `high2lowuid`: what does not fit in 16 bits is 65534.

@@ -20,13 +20,15 @@ pub struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct FdTable {
     entries: Vec<Option<Entry>>,
+    /// All below are in use.
+    used_below: u32,
 }
 
 impl FdTable {
     /// None.
     #[must_use]
     pub const fn new() -> Self {
-        Self { entries: Vec::new() }
+        Self { entries: Vec::new(), used_below: 0 }
     }
 
     /// The entry of a descriptor.
@@ -45,7 +47,7 @@ impl FdTable {
         if from >= limit {
             return Err(if from == 0 { Errno::EMFILE } else { Errno::EINVAL });
         }
-        let mut fd = from;
+        let mut fd = from.max(self.used_below);
         while self.entries.get(fd as usize).is_some_and(Option::is_some) {
             fd += 1;
         }
@@ -53,6 +55,9 @@ impl FdTable {
             return Err(Errno::EMFILE);
         }
         drop(self.replace(fd, Some(entry)));
+        if from <= self.used_below {
+            self.used_below = fd + 1;
+        }
         Ok(fd)
     }
 
@@ -62,6 +67,9 @@ impl FdTable {
         if at >= self.entries.len() {
             entry.as_ref()?;
             self.entries.resize(at + 1, None);
+        }
+        if entry.is_none() {
+            self.used_below = self.used_below.min(fd);
         }
         core::mem::replace(&mut self.entries[at], entry)
     }
@@ -74,6 +82,7 @@ impl FdTable {
     /// Takes out what `execve` closes.
     #[must_use]
     pub fn take_close_on_exec(&mut self) -> Vec<Entry> {
+        self.used_below = 0;
         self.entries.iter_mut().filter_map(|e| e.take_if(|e| e.close_on_exec)).collect()
     }
 }

@@ -21,6 +21,7 @@ use crate::layout::{PAGE, PIE_BASE, STACK_SIZE, STACK_TOP, page_up};
 use crate::mm::vma::{Backing, PROT_EXEC, PROT_READ, PROT_WRITE, Vma};
 use crate::pal;
 use crate::signal::frame::AltStack;
+use crate::signal::posix;
 use crate::task::clone::release_parent;
 use crate::task::credentials::Ids;
 use crate::task::family::{self, flag};
@@ -307,6 +308,7 @@ fn forget_old(thread: &mut Thread) {
     tls::clear(thread);
     ldt::clear();
     me.reset_handlers();
+    posix::clear(me.pid());
     let closed = me.files.lock().take_close_on_exec();
     drop(closed);
 }

@@ -11,6 +11,9 @@ pub mod code {
     pub const SI_USER: i32 = 0;
     pub const SI_KERNEL: i32 = 0x80;
     pub const SI_QUEUE: i32 = -1;
+    pub const SI_TIMER: i32 = -2;
+    /// `SI_TIMER` of a timer of our own, until the signal is taken: programs can send `SI_TIMER` as well.
+    pub const TIMER: i32 = i32::MIN;
     pub const SI_TKILL: i32 = -6;
     pub const CLD_EXITED: i32 = 1;
     pub const CLD_KILLED: i32 = 2;
@@ -47,6 +50,21 @@ pub struct SigInfo {
     pub third: u32,
 }
 
+/// Which fields a signal comes with (`siginfo_layout`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Layout {
+    /// Sender.
+    Kill,
+    /// Timer, overrun and value.
+    Timer,
+    /// Address.
+    Fault,
+    /// Child, user and status.
+    Child,
+    /// Sender and value.
+    Queued,
+}
+
 /// Bytes of `siginfo_t`.
 pub const SIZE: usize = 128;
 
@@ -69,6 +87,18 @@ impl SigInfo {
         self.code > 0
             && self.code < 0x80
             && matches!(self.signal, SIGSEGV | SIGBUS | SIGILL | SIGFPE | SIGTRAP | SIGSYS)
+    }
+
+    /// Which fields it comes with.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        match self.code {
+            code::SI_TIMER => Layout::Timer,
+            i32::MIN..=-1 => Layout::Queued,
+            _ if self.is_fault() => Layout::Fault,
+            code::CLD_EXITED..=code::CLD_CONTINUED if self.signal == SIGCHLD => Layout::Child,
+            _ => Layout::Kill,
+        }
     }
 
     /// The bytes the program sees.

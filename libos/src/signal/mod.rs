@@ -10,6 +10,7 @@ pub mod host;
 pub mod info;
 pub mod job;
 pub mod pending;
+pub mod posix;
 pub mod set;
 pub mod stop;
 pub mod timer;
@@ -101,11 +102,32 @@ pub fn sleep(thread: &Thread, handles: &[Handle], deadline: u64) -> Result<Optio
     let result = pal::wait_any(handles, until);
     member.0.flags.fetch_and(!flag::SLEEPING, Relaxed);
     match result {
-        Ok(None) if until != deadline => _ = timer::ring(),
+        Ok(None) if until != deadline => timer::ring(),
         Err(PalError::Interrupted) => {}
         _ => return Ok(result?),
     }
     if is_due(thread) { Err(Errno::ERESTARTSYS) } else { Ok(None) }
+}
+
+/// Has a thread wake at signals that it blocks, while this lives.
+#[derive(Debug)]
+pub struct Watch(bool);
+
+/// Has the calling thread wake at the arrival of some signals, though it may block them.
+#[must_use]
+pub fn watch(signals: SigSet) -> Watch {
+    if !signals.is_empty() {
+        threads::current().tell_watched(signals);
+    }
+    Watch(!signals.is_empty())
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if self.0 {
+            threads::current().tell_watched(SigSet::EMPTY);
+        }
+    }
 }
 
 /// Sends a signal to this process.

@@ -16,6 +16,7 @@ use super::set::{SIGCONT, SIGKILL, SIGRTMIN, SigSet};
 use crate::error::Errno;
 use crate::sys::family::{Member, Pending, QUEUE, Queued, SignalWords, memory};
 use crate::task::family::{self, Seen, flag, state};
+use crate::task::process::process;
 use crate::task::threads;
 
 /// Whom a signal is for.
@@ -40,6 +41,12 @@ impl Scope {
     fn owner(self, member: &Member) -> u32 {
         member.pid.load(Relaxed) << 1 | u32::from(self == Self::Thread)
     }
+}
+
+/// A count that is another one after a signal arrived for the calling process or a thread of it.
+#[must_use]
+pub fn arrivals() -> u32 {
+    process().member().0.arrivals.load(Acquire)
 }
 
 /// Which signals wait.
@@ -208,6 +215,10 @@ pub fn send(to: Seen, scope: Scope, info: &SigInfo) -> Result<(), Errno> {
         } else if info.code != code::SI_USER {
             return Err(Errno::EAGAIN);
         }
+        let process = if to.is_thread() { family::find(to.process()) } else { Some(to) };
+        if let Some(process) = process {
+            process.0.arrivals.fetch_add(1, AcqRel);
+        }
         word.fetch_or(bit, Release);
     }
     if !family::ring(member) {
@@ -222,12 +233,55 @@ pub fn send(to: Seen, scope: Scope, info: &SigInfo) -> Result<(), Errno> {
 /// Takes the first pending signal of a set; a thread's own come before its process's.
 #[must_use]
 pub fn take(process: &'static Member, thread: &'static Member, from: SigSet) -> Option<SigInfo> {
-    let _guard = family::lock();
-    let info = take_at(thread, Scope::Thread, from).or_else(|| take_at(process, Scope::Process, from))?;
-    if SigSet::STOPPING.has(info.signal) {
-        process.flags.fetch_or(flag::STOPS, AcqRel);
+    let mut info = {
+        let _guard = family::lock();
+        let info = take_at(thread, Scope::Thread, from).or_else(|| take_at(process, Scope::Process, from))?;
+        if SigSet::STOPPING.has(info.signal) {
+            process.flags.fetch_or(flag::STOPS, AcqRel);
+        }
+        info
+    };
+    if info.code == code::TIMER {
+        info.code = code::SI_TIMER;
+        info.second = super::posix::taken(process.pid.load(Relaxed), info.first);
     }
     Some(info)
+}
+
+/// Whether some words tell of a timer.
+fn is_of_timer(words: &SignalWords, timer: u32) -> bool {
+    words.code.load(Relaxed) == code::TIMER.cast_unsigned() && words.pid.load(Relaxed) == timer
+}
+
+/// Whether the signal of a timer of this process waits.
+#[must_use]
+pub fn has_timer(of: Seen, scope: Scope, signal: u32, timer: u32) -> bool {
+    let _guard = family::lock();
+    let pending = scope.of(of.0);
+    match pending.infos.get((signal - 1) as usize) {
+        Some(words) => set(pending).has(signal) && is_of_timer(words, timer),
+        None => places_of(scope.owner(of.0), SigSet::of(signal)).any(|place| is_of_timer(&place.info, timer)),
+    }
+}
+
+/// Takes back the signal of a timer of this process, if it waits.
+pub fn withdraw(of: Seen, scope: Scope, signal: u32, timer: u32) {
+    let _guard = family::lock();
+    let pending = scope.of(of.0);
+    let (word, bit) = bit(pending, signal);
+    if let Some(words) = pending.infos.get((signal - 1) as usize) {
+        if word.load(Acquire) & bit != 0 && is_of_timer(words, timer) {
+            word.fetch_and(!bit, AcqRel);
+        }
+        return;
+    }
+    let places = || places_of(scope.owner(of.0), SigSet::of(signal));
+    if let Some(place) = places().find(|place| is_of_timer(&place.info, timer)) {
+        place.owner.store(0, Release);
+        if places().next().is_none() {
+            word.fetch_and(!bit, AcqRel);
+        }
+    }
 }
 
 fn take_at(member: &'static Member, scope: Scope, from: SigSet) -> Option<SigInfo> {

@@ -1,27 +1,56 @@
-//! `ITIMER_REAL`: a helper thread sleeps until the deadline, sends SIGALRM and interrupts the program.
+//! Interval timers: a helper thread sleeps until the deadline, sends the signal and interrupts the program.
 //!
-//! The thread is made when the first alarm is set, and made anew in a copy of the process, where it is gone. It serves
-//! every process in this memory (`vfork`).
+//! The thread is made when the first timer is set, and made anew in a copy of the process, where it is gone. It serves
+//! every process in this memory (`vfork`), and POSIX timers ([`posix`]). All CPU time counts as the program's own, so
+//! `ITIMER_VIRTUAL` and `ITIMER_PROF` go by the same clock.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use alloc::collections::BTreeMap;
 
-use pal_abi::flags::NEVER;
+use pal_abi::flags::{NEVER, clock};
 use pal_abi::{Handle, Pal as _, PalError};
 
 use super::info::SigInfo;
-use super::set::SIGALRM;
+use super::posix;
+use super::set::{SIGALRM, SIGPROF, SIGVTALRM};
 use crate::error::Errno;
 use crate::pal::{self, pal};
 use crate::sys::lock::Lock;
 use crate::task::process::process;
 use crate::task::{family, threads};
 
-/// The real-time alarm.
+/// The interval timers of a process.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Which {
+    /// `ITIMER_REAL`.
+    Real,
+    /// `ITIMER_VIRTUAL`.
+    Virtual,
+    /// `ITIMER_PROF`.
+    Profiling,
+}
+
+impl Which {
+    const fn signal(self) -> u32 {
+        match self {
+            Self::Real => SIGALRM,
+            Self::Virtual => SIGVTALRM,
+            Self::Profiling => SIGPROF,
+        }
+    }
+
+    /// The time on its clock.
+    #[must_use]
+    pub fn now(self) -> u64 {
+        if self == Self::Real { pal::now() } else { pal::clock_ns(clock::PROCESS_CPU) }
+    }
+}
+
+/// An interval timer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Alarm {
-    /// When it rings, on the monotonic clock; 0: never.
+    /// When it rings, on its clock; 0: never.
     pub deadline: u64,
     /// What is added then; 0: it rings once.
     pub period: u64,
@@ -50,81 +79,96 @@ impl Alarm {
     }
 }
 
+/// How long CPU time is left alone at least, in nanoseconds.
+const TICK: u64 = 1_000_000;
+
 /// Whether the helper runs, and the event that tells it of changes.
 static HELPER_RUNS: AtomicBool = AtomicBool::new(false);
 static WAKE: AtomicU32 = AtomicU32::new(0);
-/// `ITIMER_REAL`, by process number: those who lent a process its memory have theirs as well.
-static ALARMS: Lock<BTreeMap<u32, Alarm>> = Lock::new(BTreeMap::new());
+/// The interval timers, by process number: those who lent a process its memory have theirs as well.
+static ALARMS: Lock<BTreeMap<(u32, Which), Alarm>> = Lock::new(BTreeMap::new());
 
 /// Sets the alarm, to ring first after some time (0: never); gives the one before.
 ///
 /// # Errors
 /// `EAGAIN` where no helper can be made.
-pub fn set(first: u64, period: u64) -> Result<Alarm, Errno> {
+pub fn set(which: Which, first: u64, period: u64) -> Result<Alarm, Errno> {
     let mut alarm = Alarm { deadline: 0, period };
     if first != 0 {
         // The time counts from when somebody watches it: a helper may be slow to make.
         start_helper()?;
-        alarm.deadline = pal::now().saturating_add(first);
+        alarm.deadline = which.now().saturating_add(first);
     }
-    Ok(replace(alarm))
+    Ok(replace(which, alarm))
 }
 
 /// Puts an alarm in the place of this process's, and tells the helper.
-fn replace(alarm: Alarm) -> Alarm {
-    let pid = process().pid();
+fn replace(which: Which, alarm: Alarm) -> Alarm {
+    let key = (process().pid(), which);
     let old = {
         let mut alarms = ALARMS.lock();
-        if alarm.deadline == 0 { alarms.remove(&pid) } else { alarms.insert(pid, alarm) }
+        if alarm.deadline == 0 { alarms.remove(&key) } else { alarms.insert(key, alarm) }
     };
+    wake_helper();
+    old.unwrap_or_default()
+}
+
+/// Has the helper look at what is set.
+pub(super) fn wake_helper() {
     if HELPER_RUNS.load(Relaxed) {
         // The event is ours and lives for ever.
         _ = pal().event_set(Handle(WAKE.load(Relaxed)));
     }
-    old.unwrap_or_default()
 }
 
-/// The alarm of this process.
+/// A timer of this process.
 #[must_use]
-pub fn get() -> Alarm {
-    ALARMS.lock().get(&process().pid()).copied().unwrap_or_default()
+pub fn get(which: Which) -> Alarm {
+    ALARMS.lock().get(&(process().pid(), which)).copied().unwrap_or_default()
 }
 
 /// When it rings next. A thread that sleeps wakes for it by itself: the helper may be slow to come.
 #[must_use]
 pub fn next() -> u64 {
-    match get().deadline {
+    let alarm = match get(Which::Real).deadline {
         0 => NEVER,
         deadline => deadline,
-    }
+    };
+    posix::next().map_or(alarm, |other| alarm.min(other))
 }
 
-/// Sends this process SIGALRM if it is time. Tells whether it was.
-pub fn ring() -> bool {
+/// Sends this process the signals for which it is time.
+pub fn ring() {
     let now = pal::now();
-    let rings = ALARMS.lock().get_mut(&process().pid()).is_some_and(|alarm| alarm.ring(now));
-    if rings {
+    let key = (process().pid(), Which::Real);
+    if ALARMS.lock().get_mut(&key).is_some_and(|alarm| alarm.ring(now)) {
         super::post_self(&SigInfo::kernel(SIGALRM));
     }
-    rings
+    posix::fire(Some(key.0));
 }
 
-/// Forgets the alarm of a process that is not in this memory any more.
+/// Forgets the timers of a process that is not in this memory any more.
 pub fn forget(pid: u32) {
-    ALARMS.lock().remove(&pid);
+    ALARMS.lock().retain(|(of, _), _| *of != pid);
+    posix::clear(pid);
 }
 
-/// In a copy of the process the helper is gone, and all alarms but the one to keep.
+/// In a copy of the process the helper is gone, and all timers but the alarm to keep.
 pub fn after_copy(kept: Alarm) {
     ALARMS.lock().clear();
+    posix::after_copy();
     HELPER_RUNS.store(false, Relaxed);
     // Without room for a helper it does not ring: nobody is there to hear of it.
     if kept.deadline != 0 && start_helper().is_ok() {
-        replace(kept);
+        replace(Which::Real, kept);
     }
 }
 
-fn start_helper() -> Result<(), Errno> {
+/// Makes the helper, unless it is there.
+///
+/// # Errors
+/// `EAGAIN`.
+pub(super) fn start_helper() -> Result<(), Errno> {
     if HELPER_RUNS.load(Relaxed) {
         return Ok(());
     }
@@ -142,15 +186,22 @@ pub fn run_helper() -> ! {
         let now = pal::now();
         let (rings, deadline) = {
             let mut alarms = ALARMS.lock();
-            let rings = alarms.iter_mut().find_map(|(pid, alarm)| alarm.ring(now).then_some(*pid));
-            (rings, alarms.values().map(|alarm| alarm.deadline).filter(|&at| at != 0).min())
+            let rings = alarms.iter_mut().find_map(|(key, alarm)| alarm.ring(key.1.now()).then_some(*key));
+            let set = alarms.iter().filter(|(_, alarm)| alarm.deadline != 0);
+            let deadlines = set.map(|((_, which), alarm)| match which {
+                Which::Real => alarm.deadline,
+                // CPU time passes faster than time only by the number of threads.
+                _ => now + (alarm.deadline.saturating_sub(which.now()) / threads::count()).max(TICK),
+            });
+            (rings, deadlines.min())
         };
-        if let Some(pid) = rings {
+        if let Some((pid, which)) = rings {
             if let Some(member) = family::find(pid) {
-                family::post(member, &SigInfo::kernel(SIGALRM));
+                family::post(member, &SigInfo::kernel(which.signal()));
             }
             continue;
         }
+        let deadline = posix::fire(None).into_iter().chain(deadline).min();
         let wake = WAKE.load(Relaxed).to_le_bytes();
         let (deadline, mut index) = (deadline.unwrap_or(NEVER), 0u32);
         // Woken, late or interrupted: the alarm is looked at again.

@@ -72,7 +72,8 @@ impl FamilyLock {
         let slot = slot::current();
         // Told beforehand: whoever finds this thread named in a lock and not here, finds a lock that nobody holds.
         let wants = &WANTS[slot];
-        wants.store(wants.load(Ordering::Relaxed) + 1, Ordering::SeqCst);
+        // Only the tests of a host have several threads in a slot.
+        wants.fetch_add(1, Ordering::SeqCst);
         let me = self_id().wrapping_add(1) << SLOT_BITS | u32::try_from(slot).unwrap_or(0);
         let mut tries = 0u32;
         loop {
@@ -113,8 +114,7 @@ pub fn forget_other_threads() {
 impl Drop for FamilyGuard<'_> {
     fn drop(&mut self) {
         self.0.0.store(0, Ordering::Release);
-        let wants = &WANTS[slot::current()];
-        wants.store(wants.load(Ordering::Relaxed) - 1, Ordering::Release);
+        WANTS[slot::current()].fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -187,6 +187,8 @@ pub struct Member {
     pub shared: Pending,
     /// Signals that wait for its thread.
     pub private: Pending,
+    /// Of a process: how often one was sent to it or its threads, counted before it could be seen.
+    pub arrivals: AtomicU32,
     /// `RLIMIT_SIGPENDING`.
     pub signal_limit: AtomicU32,
     /// What it gets when its parent ends; 0: nothing.

@@ -7,6 +7,7 @@ use pal_abi::{LockRange, Pal as _, PalError};
 
 use super::Call;
 use super::arg::{Fd, Hex, Ptr, wide};
+use super::memfd;
 use crate::arch::user;
 use crate::error::{Errno, SysResult};
 use crate::fs::file::{Object, OpenFile, o};
@@ -115,6 +116,8 @@ pub(super) fn fcntl64(call: &mut Call<'_>, fd: Fd, command: u32, arg: Hex) -> Sy
         1024..=1025 => Err(Errno::EINVAL),
         1031 | 1032 if file.host().is_some_and(|h| h.kind == pal_abi::flags::node::FIFO) => Ok(65536),
         1031 | 1032 => Err(Errno::EBADF),
+        1033 => memfd::add_seals(&file, arg.0),
+        1034 => memfd::seals(&file),
         _ => Err(Errno::EINVAL),
     }
 }
@@ -263,7 +266,7 @@ pub(super) fn fallocate(
         _ => return Err(Errno::EOPNOTSUPP),
     };
     if !file.is_seekable() {
-        return Err(Errno::ESPIPE);
+        return Err(if file.is_unnamed() { Errno::ENODEV } else { Errno::ESPIPE });
     }
     pal::nodes().hole(file.handle().map_err(|_| Errno::ENODEV)?, what, (&mut at).into(), len)?;
     Ok(0)

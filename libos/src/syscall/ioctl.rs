@@ -1,10 +1,12 @@
 //! ioctl(2): the few requests every file knows; those of terminals are in `terminal`.
 
+use pal_abi::flags::node;
+
 use super::arg::{Fd, Hex, Ptr};
 use super::{Call, terminal};
 use crate::arch::user;
 use crate::error::{Errno, SysResult};
-use crate::fs::file::{Object, OpenFile, o};
+use crate::fs::file::{HostFile, Object, OpenFile, o};
 use crate::fs::table;
 use crate::net::Socket;
 use crate::pal;
@@ -34,6 +36,7 @@ pub(super) fn ioctl(call: &mut Call<'_>, fd: Fd, request: Hex, arg: Ptr) -> SysR
             Ok(0)
         }
         request::FIOASYNC => Ok(0),
+        _ if matches!(file.object, Object::Epoll(_)) => Err(Errno::EINVAL),
         request::FIONREAD => available(&file, arg),
         _ => match file.host() {
             Some(host) => terminal::request(call, host, request.0, arg),
@@ -45,6 +48,7 @@ pub(super) fn ioctl(call: &mut Call<'_>, fd: Fd, request: Hex, arg: Ptr) -> SysR
 fn available(file: &OpenFile, arg: Ptr) -> SysResult {
     let bytes = match &file.object {
         Object::Host(host) if host.seekable => file.stat()?.size.saturating_sub(file.slot.offset().get()),
+        Object::Host(HostFile { kind: node::COUNTER | node::TIMER, .. }) => return Err(Errno::ENOTTY),
         Object::Host(host) | Object::Socket(Socket { host, .. }) => {
             pal::attributes(host.handle.get())?.available
         }

@@ -1,5 +1,6 @@
 //! readv(2), writev(2), preadv(2), pwritev(2).
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use pal_abi::Pal as _;
@@ -10,7 +11,8 @@ use super::message;
 use super::read::broken;
 use crate::arch::user;
 use crate::error::{Errno, SysResult};
-use crate::fs::file::OpenFile;
+use crate::fs::file::{HostFile, OpenFile};
+use crate::fs::poll::until_ready;
 use crate::fs::table;
 use crate::pal::pal;
 use crate::signal::{self, interruptible, job};
@@ -95,7 +97,7 @@ fn whole(call: &Call<'_>, file: &OpenFile, pieces: &[(u32, u32)], direction: Dir
 
 fn each(
     call: &Call<'_>,
-    file: &OpenFile,
+    file: &Arc<OpenFile>,
     pieces: &[(u32, u32)],
     at: Option<u64>,
     direction: Direction,
@@ -111,7 +113,11 @@ fn each(
     if file.socket().is_some() && at.is_none() {
         return message::transfer(call, file, pieces, direction);
     }
-    if usable && at.is_none() && pieces.len() > 1 && file.host().is_some_and(|host| !host.seekable) {
+    // What is added to a counter must come in one piece.
+    let is_gathered = |host: &HostFile| {
+        !host.seekable && (direction == Direction::Read || host.kind != pal_abi::flags::node::COUNTER)
+    };
+    if usable && at.is_none() && pieces.len() > 1 && file.host().is_some_and(is_gathered) {
         return whole(call, file, pieces, direction);
     }
     let mut done = 0;
@@ -121,7 +127,7 @@ fn each(
     for &(base, len) in pieces.iter().filter(|(_, len)| *len > 0) {
         let at = at.map(|at| at + u64::from(done));
         let moved = if done == 0 {
-            interruptible(call.thread, || step(file, at, base, len))?
+            until_ready(call.thread, file, || interruptible(call.thread, || step(file, at, base, len)))?
         } else {
             // What has been moved counts; an error shows at the next call.
             match step(file, at, base, len) {

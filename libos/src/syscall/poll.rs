@@ -63,7 +63,7 @@ fn poll_records(call: &Call<'_>, records: Ptr, count: u32, deadline: u64) -> Sys
 }
 
 /// Runs a call with another signal mask, which goes back at its end or, where a signal interrupts it, after that.
-fn with_mask(
+pub(super) fn with_mask(
     call: &mut Call<'_>,
     mask: Option<SigSet>,
     run: impl FnOnce(&mut Call<'_>) -> SysResult,
@@ -71,7 +71,7 @@ fn with_mask(
     let Some(mask) = mask else { return run(call) };
     let old = core::mem::replace(&mut call.thread.blocked, blockable(mask));
     let result = run(call);
-    if result == Err(Errno::ERESTARTNOHAND) {
+    if matches!(result, Err(Errno::ERESTARTNOHAND | Errno::EINTR)) {
         call.thread.saved_mask = Some(old);
     } else {
         call.thread.blocked = old;
@@ -79,7 +79,7 @@ fn with_mask(
     result
 }
 
-fn read_mask(at: Ptr, size: u32) -> Result<Option<SigSet>, Errno> {
+pub(super) fn read_mask(at: Ptr, size: u32) -> Result<Option<SigSet>, Errno> {
     if at.0 == 0 {
         return Ok(None);
     }
@@ -90,7 +90,7 @@ fn read_mask(at: Ptr, size: u32) -> Result<Option<SigSet>, Errno> {
 }
 
 /// Deadline of an optional relative time; nothing means never.
-fn deadline_of(timeout: Ptr, form: Form) -> Result<u64, Errno> {
+pub(super) fn deadline_of(timeout: Ptr, form: Form) -> Result<u64, Errno> {
     if timeout.0 == 0 {
         return Ok(NEVER);
     }

@@ -4,15 +4,18 @@ use super::Call;
 use super::arg::{Fd, Ptr, wide};
 use crate::error::{Errno, SysResult};
 use crate::fs::file::MAX_TRANSFER;
+use crate::fs::poll::until_ready;
 use crate::fs::table;
 use crate::signal::set::SIGPIPE;
 use crate::signal::{interruptible, job, raise, whole};
 
 pub(super) fn read(call: &mut Call<'_>, fd: Fd, buf: Ptr, count: u32) -> SysResult {
     let file = table::get(fd.0)?;
-    interruptible(call.thread, || {
-        job::before_read(call.thread, &file)?;
-        file.read(None, buf.0, count)
+    until_ready(call.thread, &file, || {
+        interruptible(call.thread, || {
+            job::before_read(call.thread, &file)?;
+            file.read(None, buf.0, count)
+        })
     })
 }
 

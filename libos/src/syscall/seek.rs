@@ -17,6 +17,10 @@ const SEEK_DATA: u32 = 3;
 const SEEK_HOLE: u32 = 4;
 
 fn seek(file: &OpenFile, offset: i64, whence: u32) -> Result<u64, Errno> {
+    // What stands for no node has a position that nothing moves (`noop_llseek`).
+    if file.is_unnamed() {
+        return if whence > SEEK_HOLE { Err(Errno::EINVAL) } else { Ok(0) };
+    }
     if !file.is_seekable() {
         return Err(if matches!(file.object, Object::Path(_)) { Errno::EBADF } else { Errno::ESPIPE });
     }

@@ -4,8 +4,9 @@ use alloc::string::String;
 
 use super::arg::{Arg, Fd, Hex, Mode, Path, Ptr};
 use super::{
-    Call, attributes, copy, descriptor, directory, futex, identity, ioctl, iovec, memory, message, names,
-    network, open, policy, poll, prctl, process, read, seek, signal, sockopt, stat, system, time, xattr,
+    Call, attributes, copy, descriptor, directory, epoll, event, futex, identity, inotify, ioctl, iovec,
+    memfd, memory, message, names, network, open, policy, poll, prctl, process, read, seek, signal, sockopt,
+    stat, system, time, timer, timerfd, xattr,
 };
 use crate::error::SysResult;
 
@@ -241,7 +242,15 @@ syscalls! {
     244 get_thread_area = process::get_thread_area(at: Ptr);
     250 fadvise64 = descriptor::fadvise(fd: Fd);
     252 exit_group = process::exit_group(code: u32);
+    254 epoll_create = epoll::epoll_create(size: i32);
+    255 epoll_ctl = epoll::epoll_ctl(set: Fd, operation: u32, fd: Fd, event: Ptr);
+    256 epoll_wait = epoll::epoll_wait(set: Fd, events: Ptr, max: i32, timeout: i32);
     258 set_tid_address = process::set_tid_address(at: Ptr);
+    259 timer_create = timer::timer_create(which: i32, event: Ptr, number: Ptr);
+    260 timer_settime = timer::timer_settime(number: u32, flags: Hex, new: Ptr, old: Ptr);
+    261 timer_gettime = timer::timer_gettime(number: u32, at: Ptr);
+    262 timer_getoverrun = timer::timer_getoverrun(number: u32);
+    263 timer_delete = timer::timer_delete(number: u32);
     264 clock_settime = system::not_permitted();
     265 clock_gettime = time::clock_gettime(clock: i32, at: Ptr);
     266 clock_getres = time::clock_getres(clock: i32, at: Ptr);
@@ -257,6 +266,9 @@ syscalls! {
     284 waitid = process::waitid(which: u32, id: u32, info: Ptr, options: Hex, usage: Ptr);
     289 ioprio_set = system::accepted();
     290 ioprio_get = system::accepted();
+    291 inotify_init = inotify::inotify_init();
+    292 inotify_add_watch = inotify::inotify_add_watch(fd: Fd, path: Path, mask: Hex);
+    293 inotify_rm_watch = inotify::inotify_rm_watch(fd: Fd, number: u32);
     295 openat = open::openat(dir: Fd, path: Path, flags: Hex, mode: Mode);
     296 mkdirat = names::mkdirat(dir: Fd, path: Path, mode: Mode);
     297 mknodat = names::mknodat(dir: Fd, path: Path, mode: Mode, device: Hex);
@@ -276,10 +288,20 @@ syscalls! {
     312 get_robust_list = process::get_robust_list(pid: u32, head: Ptr, len: Ptr);
     314 sync_file_range = descriptor::sync_file_range(fd: Fd);
     318 getcpu = system::getcpu(cpu: Ptr, node: Ptr);
+    319 epoll_pwait = epoll::epoll_pwait(set: Fd, events: Ptr, max: i32, timeout: i32, mask: Ptr, size: u32);
     320 utimensat = attributes::utimensat(dir: Fd, path: Path, times: Ptr, flags: Hex);
+    321 signalfd = event::signalfd(fd: Fd, mask: Ptr, size: u32);
+    322 timerfd_create = timerfd::timerfd_create(which: i32, flags: Hex);
+    323 eventfd = event::eventfd(value: u32);
     324 fallocate = descriptor::fallocate(fd: Fd, mode: Hex, low: u32, high: u32, len_low: u32, len_high: u32);
+    325 timerfd_settime = timerfd::timerfd_settime(fd: Fd, flags: Hex, new: Ptr, old: Ptr);
+    326 timerfd_gettime = timerfd::timerfd_gettime(fd: Fd, at: Ptr);
+    327 signalfd4 = event::signalfd4(fd: Fd, mask: Ptr, size: u32, flags: Hex);
+    328 eventfd2 = event::eventfd2(value: u32, flags: Hex);
+    329 epoll_create1 = epoll::epoll_create1(flags: Hex);
     330 dup3 = descriptor::dup3(old: Fd, new: Fd, flags: Hex);
     331 pipe2 = descriptor::pipe2(fds: Ptr, flags: Hex);
+    332 inotify_init1 = inotify::inotify_init1(flags: Hex);
     333 preadv = iovec::preadv(fd: Fd, list: Ptr, count: u32, low: u32, high: u32);
     334 pwritev = iovec::pwritev(fd: Fd, list: Ptr, count: u32, low: u32, high: u32);
     335 rt_tgsigqueueinfo = signal::rt_tgsigqueueinfo(group: i32, tid: i32, signal: u32, info: Ptr);
@@ -291,6 +313,7 @@ syscalls! {
     352 sched_getattr = policy::sched_getattr(pid: u32, at: Ptr, size: u32, flags: Hex);
     353 renameat2 = names::renameat2(old_dir: Fd, old: Path, new_dir: Fd, new: Path, flags: Hex);
     355 getrandom = system::getrandom(buf: Ptr, len: u32, flags: Hex);
+    356 memfd_create = memfd::memfd_create(name: Ptr, flags: Hex);
     358 execveat = process::execveat(dir: Fd, path: Path, argv: Ptr, envp: Ptr, flags: Hex);
     359 socket = network::socket(family: u32, kind: Hex, protocol: u32);
     360 socketpair = network::socketpair(family: u32, kind: Hex, protocol: u32, fds: Ptr);
@@ -318,6 +341,10 @@ syscalls! {
     404 clock_settime64 = system::not_permitted();
     406 clock_getres_time64 = time::clock_getres64(clock: i32, at: Ptr);
     407 clock_nanosleep_time64 = time::clock_nanosleep64(clock: i32, flags: Hex, request: Ptr, remaining: Ptr);
+    408 timer_gettime64 = timer::timer_gettime64(number: u32, at: Ptr);
+    409 timer_settime64 = timer::timer_settime64(number: u32, flags: Hex, new: Ptr, old: Ptr);
+    410 timerfd_gettime64 = timerfd::timerfd_gettime64(fd: Fd, at: Ptr);
+    411 timerfd_settime64 = timerfd::timerfd_settime64(fd: Fd, flags: Hex, new: Ptr, old: Ptr);
     412 utimensat_time64 = attributes::utimensat64(dir: Fd, path: Path, times: Ptr, flags: Hex);
     413 pselect6_time64 = poll::pselect6_64(n: u32, read: Ptr, write: Ptr, except: Ptr, timeout: Ptr, mask: Ptr);
     414 ppoll_time64 = poll::ppoll64(records: Ptr, count: u32, timeout: Ptr, mask: Ptr, size: u32);
@@ -328,6 +355,7 @@ syscalls! {
     435 clone3 = process::clone3(args: Ptr, size: u32);
     436 close_range = open::close_range(first: u32, last: u32, flags: Hex);
     439 faccessat2 = attributes::faccessat2(dir: Fd, path: Path, mode: Mode, flags: Hex);
+    441 epoll_pwait2 = epoll::epoll_pwait2(set: Fd, events: Ptr, max: i32, timeout: Ptr, mask: Ptr, size: u32);
 }
 
 /// Names of calls that are not served, for tracing.
@@ -342,34 +370,13 @@ static UNSERVED: &[(u32, &str)] = &[
     (217, "pivot_root"),
     (245, "io_setup"),
     (253, "lookup_dcookie"),
-    (254, "epoll_create"),
-    (255, "epoll_ctl"),
-    (256, "epoll_wait"),
     (257, "remap_file_pages"),
-    (259, "timer_create"),
-    (260, "timer_settime"),
-    (261, "timer_gettime"),
-    (262, "timer_getoverrun"),
-    (263, "timer_delete"),
     (277, "mq_open"),
     (286, "add_key"),
-    (291, "inotify_init"),
-    (292, "inotify_add_watch"),
-    (293, "inotify_rm_watch"),
     (310, "unshare"),
     (313, "splice"),
     (315, "tee"),
     (316, "vmsplice"),
-    (319, "epoll_pwait"),
-    (321, "signalfd"),
-    (322, "timerfd_create"),
-    (323, "eventfd"),
-    (325, "timerfd_settime"),
-    (326, "timerfd_gettime"),
-    (327, "signalfd4"),
-    (328, "eventfd2"),
-    (329, "epoll_create1"),
-    (332, "inotify_init1"),
     (336, "perf_event_open"),
     (338, "fanotify_init"),
     (341, "name_to_handle_at"),
@@ -377,22 +384,17 @@ static UNSERVED: &[(u32, &str)] = &[
     (347, "process_vm_readv"),
     (349, "kcmp"),
     (354, "seccomp"),
-    (356, "memfd_create"),
     (357, "bpf"),
     (374, "userfaultfd"),
     (375, "membarrier"),
     (393, "semget"),
     (395, "shmget"),
     (399, "msgget"),
-    (408, "timer_gettime64"),
-    (409, "timer_settime64"),
-    (411, "timerfd_settime64"),
     (424, "pidfd_send_signal"),
     (425, "io_uring_setup"),
     (434, "pidfd_open"),
     (437, "openat2"),
     (438, "pidfd_getfd"),
-    (441, "epoll_pwait2"),
     (444, "landlock_create_ruleset"),
     (449, "futex_waitv"),
 ];

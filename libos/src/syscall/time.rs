@@ -10,7 +10,7 @@ use crate::arch::user;
 use crate::error::{Errno, SysResult};
 use crate::pal::{clock_ns, now};
 use crate::signal;
-use crate::signal::timer;
+use crate::signal::timer::{self, Which};
 use crate::task::exit::cpu_ms;
 use crate::task::process::process;
 use crate::task::thread::Restart;
@@ -22,6 +22,16 @@ const SECOND: u64 = 1_000_000_000;
 pub(super) enum Form {
     Narrow,
     Wide,
+}
+
+impl Form {
+    /// Bytes of a `timespec`.
+    const fn bytes(self) -> u32 {
+        match self {
+            Self::Narrow => 8,
+            Self::Wide => 16,
+        }
+    }
 }
 
 /// Reads a `timespec`, in nanoseconds.
@@ -52,6 +62,23 @@ pub(super) fn write_timespec(at: Ptr, ns: u64, form: Form) -> Result<(), Errno> 
             user::write_u64(at.0.wrapping_add(8), rest)
         }
     }
+}
+
+/// Reads an `itimerspec`: value and interval.
+pub(super) fn read_itimerspec(at: Ptr, form: Form) -> Result<(u64, u64), Errno> {
+    let interval = read_timespec(at, form);
+    let value = read_timespec(Ptr(at.0.wrapping_add(form.bytes())), form);
+    // What cannot be read counts before what is no time.
+    match (value, interval) {
+        (Err(Errno::EFAULT), _) | (_, Err(Errno::EFAULT)) => Err(Errno::EFAULT),
+        (value, interval) => Ok((value?, interval?)),
+    }
+}
+
+/// Writes an `itimerspec`.
+pub(super) fn write_itimerspec(at: Ptr, value: u64, interval: u64, form: Form) -> Result<(), Errno> {
+    write_timespec(at, interval, form)?;
+    write_timespec(Ptr(at.0.wrapping_add(form.bytes())), value, form)
 }
 
 /// Reads a `timeval`, in nanoseconds.
@@ -212,29 +239,32 @@ pub(super) fn clock_nanosleep64(
 }
 
 pub(super) fn alarm(_: &mut Call<'_>, seconds: u32) -> SysResult {
-    let (left, _) = timer::set(u64::from(seconds) * SECOND, 0)?.left(now());
+    let (left, _) = timer::set(Which::Real, u64::from(seconds) * SECOND, 0)?.left(now());
     // Rounded to seconds, but never to none.
     let seconds = if left == 0 { 0 } else { ((left + SECOND / 2) / SECOND).max(1) };
     Ok(u32::try_from(seconds).unwrap_or(u32::MAX))
 }
 
-const ITIMER_REAL: u32 = 0;
+fn interval_timer(which: u32) -> Result<Which, Errno> {
+    match which {
+        0 => Ok(Which::Real),
+        1 => Ok(Which::Virtual),
+        2 => Ok(Which::Profiling),
+        _ => Err(Errno::EINVAL),
+    }
+}
 
 pub(super) fn setitimer(_: &mut Call<'_>, which: u32, new: Ptr, old: Ptr) -> SysResult {
-    if which != ITIMER_REAL {
-        return Err(Errno::EINVAL);
-    }
     let (period, value) =
         if new.0 == 0 { (0, 0) } else { (read_timeval(new)?, read_timeval(Ptr(new.0.wrapping_add(8)))?) };
-    let (left, before) = timer::set(value, period)?.left(now());
+    let which = interval_timer(which)?;
+    let (left, before) = timer::set(which, value, period)?.left(which.now());
     put_itimer(old, left, before)
 }
 
 pub(super) fn getitimer(_: &mut Call<'_>, which: u32, at: Ptr) -> SysResult {
-    if which != ITIMER_REAL {
-        return Err(Errno::EINVAL);
-    }
-    let (left, period) = timer::get().left(now());
+    let which = interval_timer(which)?;
+    let (left, period) = timer::get(which).left(which.now());
     put_itimer(at, left, period)
 }
 

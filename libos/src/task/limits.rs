@@ -14,7 +14,7 @@ pub const NOFILE: usize = 7;
 pub const SIGPENDING: usize = 11;
 
 /// The most descriptors a process may have.
-pub const MAX_FILES: u64 = 4096;
+pub const MAX_FILES: u64 = 16384;
 
 /// Soft and hard limit, by resource.
 #[derive(Clone, Debug)]

@@ -39,6 +39,8 @@ pub struct Cell {
     begin: Lock<Option<Box<ContextI386>>>,
     /// The signals it blocks, as last told.
     blocked: [AtomicU32; 2],
+    /// The signals whose arrival it waits for though it may block them (`signalfd`).
+    watched: [AtomicU32; 2],
     /// Whether it is to end at the next occasion.
     doomed: AtomicBool,
     /// Whether it ends with the dispatch it is in.
@@ -59,6 +61,7 @@ impl Cell {
         state: Lock::new(None),
         begin: Lock::new(None),
         blocked: [const { AtomicU32::new(0) }; 2],
+        watched: [const { AtomicU32::new(0) }; 2],
         doomed: AtomicBool::new(false),
         leaves: AtomicBool::new(false),
         stacks: AtomicU32::new(0),
@@ -159,6 +162,18 @@ impl Cell {
         }
     }
 
+    /// Tells others which signals it waits for in any case.
+    pub fn tell_watched(&self, watched: SigSet) {
+        for (word, bits) in self.watched.iter().zip(watched.words()) {
+            word.store(bits, SeqCst);
+        }
+    }
+
+    /// The signals it waits for in any case.
+    pub fn watches(&self) -> SigSet {
+        SigSet::from_words([self.watched[0].load(SeqCst), self.watched[1].load(SeqCst)])
+    }
+
     /// The signals it blocks, as last told.
     #[must_use]
     pub fn blocks(&self) -> SigSet {
@@ -202,6 +217,7 @@ impl Cell {
         drop(self.state.lock().take());
         drop(self.begin.lock().take());
         self.tell_blocked(SigSet::EMPTY);
+        self.tell_watched(SigSet::EMPTY);
         self.member.set(None);
         self.process.set(None);
         self.tid.store(0, Release);
@@ -350,6 +366,25 @@ fn here(member: &Member) -> Option<&'static Process> {
     all().filter_map(Cell::process).find(|p| core::ptr::eq(p.member().0, member))
 }
 
+/// How many threads programs have here; at least 1.
+#[must_use]
+pub fn count() -> u64 {
+    u64::try_from(all().count()).unwrap_or(1).max(1)
+}
+
+/// Whether a signal for a process or thread of this memory would be thrown away: it is ignored, and nobody blocks it.
+#[must_use]
+pub fn ignores(of_whom: Seen, signal: u32) -> bool {
+    let process = if of_whom.is_thread() {
+        all().find(|cell| cell.tid() == of_whom.pid()).and_then(Cell::process)
+    } else {
+        here(of_whom.0)
+    };
+    process.is_some_and(|process| {
+        process.action(signal).ignores(signal) && !of(process).any(|cell| cell.blocks().has(signal))
+    })
+}
+
 /// A signal was posted for a process as a whole: has one of its threads take it, the caller before others.
 pub fn alert(member: &Member, signal: u32) {
     let Some(process) = here(member) else { return };
@@ -359,6 +394,8 @@ pub fn alert(member: &Member, signal: u32) {
         of(process).filter(|cell| !cell.is_current()).for_each(Cell::interrupt);
         return;
     }
+    let watches = |cell: &&Cell| cell.watches().has(signal) && !cell.is_current();
+    of(process).filter(watches).for_each(Cell::interrupt);
     let takes = |cell: &&Cell| !cell.blocks().has(signal);
     if let Some(cell) = of(process).filter(takes).max_by_key(|cell| cell.is_current())
         && !cell.is_current()
@@ -390,7 +427,8 @@ pub fn pass_on() {
     for cell in all().filter(|cell| !cell.is_current()) {
         let Some(process) = cell.process() else { continue };
         let (shared, own) = (&process.member().0.shared, &cell.member().0.private);
-        let due = (pending::set(shared) | pending::set(own)) & !cell.blocks();
+        let taken = cell.watches() | !cell.blocks();
+        let due = (pending::set(shared) | pending::set(own)) & taken;
         if !due.is_empty() || process.member().state() == family::state::STOPPED {
             cell.interrupt();
         }

@@ -141,7 +141,7 @@ pub fn separate(context: &mut ContextI386, thread: &mut Thread) -> Result<Execut
     match copy_host(child.0)? {
         Side::Copy => {
             // The alarm is the child's own, and `execve` keeps it.
-            timer::after_copy(timer::get());
+            timer::after_copy(timer::get(timer::Which::Real));
             Ok(Executes::Caller)
         }
         Side::Original(copy) => {

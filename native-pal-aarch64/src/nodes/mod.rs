@@ -301,14 +301,17 @@ pub(crate) fn hole(stream_handle: Handle, what: u32, offset: InOut<'_, u64>, len
     let object = stream(stream_handle)?;
     let at = user::read_inout(offset)?;
     user::write_inout(offset, at)?;
-    let node = object.ops.node()?;
-    if node.base.kind != kind::FILE {
-        return Err(PalError::WrongType);
-    }
+    let (fd, read_only) = match object.ops.memory() {
+        Some(fd) => (fd, false),
+        None => match object.ops.node()? {
+            node if node.base.kind == kind::FILE => (node.fd, node.base.read_only()),
+            _ => return Err(PalError::WrongType),
+        },
+    };
     let flags = match what {
         hole_op::SEEK_DATA | hole_op::SEEK_HOLE => {
             let from = if what == hole_op::SEEK_DATA { SeekFrom::Data(at) } else { SeekFrom::Hole(at) };
-            let found = rustix::fs::seek(node.fd, from).map_err(|errno| match errno {
+            let found = rustix::fs::seek(fd, from).map_err(|errno| match errno {
                 Errno::NXIO => PalError::NoData,
                 other => file_error(other),
             })?;
@@ -321,11 +324,11 @@ pub(crate) fn hole(stream_handle: Handle, what: u32, offset: InOut<'_, u64>, len
         hole_op::ZERO => FallocateFlags::ZERO_RANGE,
         _ => return Err(PalError::Invalid),
     };
-    if node.base.read_only() {
+    if read_only {
         return Err(PalError::ReadOnly);
     }
     loop {
-        match rustix::fs::fallocate(node.fd, flags, at, length) {
+        match rustix::fs::fallocate(fd, flags, at, length) {
             Err(Errno::INTR) => {}
             other => return other.map(|()| Status::Ok).map_err(file_error),
         }

@@ -1,17 +1,18 @@
-//! `anon:` — shareable memory. `anon:BYTES` has a length from the start.
+//! `anon:` — shareable memory. `anon:BYTES` has a length from the start, `anon:BYTES,sealable` can be given seals.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use pal_abi::flags::{APPEND_OFFSET, attr as valid, node, stream as bits};
 use pal_abi::{Attr, PalError};
-use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::fs::{MemfdFlags, Mode, SealFlags, fchmod, fcntl_add_seals, fcntl_get_seals, memfd_create};
 use rustix::io::Errno;
 
 use super::node::stream_flags;
 use super::{Ops, Stream, Transfer, io};
 use crate::handle::{Export, WaitSource};
 use crate::policy::file_error;
+use crate::sys::errno::pal_error;
 use crate::sys::mem::Source;
 use crate::user::Buffer;
 
@@ -26,12 +27,13 @@ pub(crate) struct Anon {
 /// # Errors
 /// Those of `StreamOpen`.
 pub(crate) fn open(rest: &[u8], wanted: u32, options: u32) -> Result<Arc<Stream>, PalError> {
-    let length: u64 = match std::str::from_utf8(rest) {
-        Ok("") => 0,
-        Ok(text) => text.parse().map_err(|_| PalError::Invalid)?,
-        Err(_) => return Err(PalError::Invalid),
+    let text = std::str::from_utf8(rest).map_err(|_| PalError::Invalid)?;
+    let (length, seals) = match text.strip_suffix(",sealable") {
+        Some(length) => (length, MemfdFlags::ALLOW_SEALING),
+        None => (text, MemfdFlags::empty()),
     };
-    let fd = memfd_create(c"trunnion", MemfdFlags::CLOEXEC).map_err(file_error)?;
+    let length: u64 = if length.is_empty() { 0 } else { length.parse().map_err(|_| PalError::Invalid)? };
+    let fd = memfd_create(c"trunnion", MemfdFlags::CLOEXEC | seals).map_err(file_error)?;
     if length > 0 {
         set_length(&fd, length)?;
     }
@@ -90,6 +92,10 @@ impl Ops for Anon {
         set_length(&self.fd, length)
     }
 
+    fn memory(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.fd.as_fd())
+    }
+
     fn uri(&self) -> Result<Vec<u8>, PalError> {
         Ok(b"anon:".to_vec())
     }
@@ -98,6 +104,23 @@ impl Ops for Anon {
         super::node::file_attributes(self.fd.as_fd(), attr).map_err(file_error)?;
         attr.kind = node::MEMORY;
         attr.valid &= !(valid::UID | valid::GID);
+        if let Ok(seals) = fcntl_get_seals(&self.fd) {
+            attr.seals = seals.bits();
+            attr.valid |= valid::SEALS;
+        }
+        Ok(())
+    }
+
+    fn set_attributes(&self, attr: &Attr, mask: u32) -> Result<(), PalError> {
+        if mask & !(valid::FLAGS | valid::MODE | valid::SEALS) != 0 {
+            return Err(PalError::NotSupported);
+        }
+        if mask & valid::MODE != 0 {
+            fchmod(&self.fd, Mode::from_raw_mode(attr.mode & 0o7777)).map_err(file_error)?;
+        }
+        if mask & valid::SEALS != 0 {
+            fcntl_add_seals(&self.fd, SealFlags::from_bits_retain(attr.seals)).map_err(pal_error)?;
+        }
         Ok(())
     }
 

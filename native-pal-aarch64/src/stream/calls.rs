@@ -9,7 +9,8 @@ use pal_abi::flags::{
 use pal_abi::{Attr, Handle, Layout, PalError, PalResult, Status};
 
 use super::{
-    Stream, StreamEvent, Transfer, anon, console, dev, dir, file, node, null, pipe, pty, socket, waitset,
+    Stream, StreamEvent, Transfer, anon, console, counter, dev, dir, file, node, null, pipe, pty, socket,
+    timer, waitset, watch,
 };
 use crate::completion;
 use crate::handle::{WaitSource, table};
@@ -59,6 +60,9 @@ fn open_local(scheme: &[u8], rest: &[u8], wanted: u32, options: u32) -> Result<A
         b"anon" => anon::open(rest, wanted, options),
         b"null" => null::open(rest, wanted, options),
         b"waitset" => waitset::open(rest, options),
+        b"counter" => counter::open(rest, options),
+        b"timer" => timer::open(rest, options),
+        b"watch" => watch::open(rest, options),
         _ => Err(PalError::NotSupported),
     }
 }
@@ -274,8 +278,8 @@ pub(crate) fn attributes_set_by_handle(
     let stream = table().get::<Stream>(stream)?;
     check_size(size)?;
     let attr = user::read(attr)?;
-    // The bits below the first that is for queries only, and the two behind those.
-    let settable = (valid::FILE - 1) | valid::DISCARD_INPUT | valid::DISCARD_OUTPUT;
+    // The bits below the first that is for queries only, and the three behind those.
+    let settable = (valid::FILE - 1) | valid::DISCARD_INPUT | valid::DISCARD_OUTPUT | valid::SEALS;
     if mask & !settable != 0 {
         return Err(PalError::Invalid);
     }

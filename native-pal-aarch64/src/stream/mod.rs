@@ -10,6 +10,7 @@ mod calls;
 pub(crate) mod channel;
 pub(crate) mod console;
 pub(crate) mod control;
+pub(crate) mod counter;
 mod dev;
 pub(crate) mod dir;
 pub(crate) mod file;
@@ -19,7 +20,9 @@ mod null;
 pub(crate) mod pipe;
 pub(crate) mod pty;
 pub(crate) mod socket;
+pub(crate) mod timer;
 pub(crate) mod waitset;
+pub(crate) mod watch;
 
 use std::fmt::Debug;
 use std::os::fd::BorrowedFd;
@@ -175,8 +178,21 @@ pub(crate) trait Ops: Send + Sync + Debug {
         Err(PalError::NotSupported)
     }
 
+    /// The descriptor of memory, which has holes as a file has.
+    fn memory(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// The instance behind `watch:`, for the Nodes group.
+    fn watches(&self) -> Result<BorrowedFd<'_>, PalError> {
+        Err(PalError::WrongType)
+    }
+
     /// In the child of `ProcessClone`.
     fn after_clone(&self) {}
+
+    /// In the child of `ProcessClone`, after [`Self::after_clone`] of all objects.
+    fn after_clones(&self) {}
 }
 
 /// An open file-system node.
@@ -237,6 +253,10 @@ impl Object for Stream {
     fn after_clone(&self) {
         self.ops.after_clone();
     }
+
+    fn after_clones(&self) {
+        self.ops.after_clones();
+    }
 }
 
 /// The events of what never waits: readable and writable at all times.
@@ -259,6 +279,13 @@ pub(crate) fn polled(fd: BorrowedFd<'_>, which: u32) -> WaitSource<'_> {
         _ => return WaitSource::None,
     };
     WaitSource::Poll(fd, events)
+}
+
+/// The attributes of a descriptor that stands for no node.
+pub(crate) fn unnamed_attributes(fd: BorrowedFd<'_>, kind: u32, attr: &mut Attr) -> Result<(), PalError> {
+    node::file_attributes(fd, attr).map_err(crate::policy::file_error)?;
+    attr.kind = kind;
+    Ok(())
 }
 
 /// A level-triggered event of a stream, which it keeps alive.

@@ -1,16 +1,19 @@
 //! `waitset:` — a persistent set of objects. Records written to it change the set; records read from it tell what is
-//! ready. An object in the set is kept alive by it; readiness consumes nothing.
+//! ready. An object in the set is kept alive by it; readiness consumes nothing. An object may be in it more than once,
+//! under different cookies.
 //!
-//! Each member stands for one descriptor of its own in an epoll instance (a duplicate, since the host knows a member
-//! by description and number). What never waits has no descriptor there and is always ready.
+//! The set is an epoll instance of the host, which knows a member by description and number: an object's own
+//! descriptor serves for its first membership, a duplicate for each further one. What never waits is stood for by an
+//! eventfd that is always ready.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pal_abi::flags::{NEVER, event, node, ready, stream as bits, wait_flags, wait_op};
 use pal_abi::{Handle, Layout, PalError, ReadyRecord, WaitRecord};
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 
 use super::{Ops, Stream, Transfer};
@@ -20,26 +23,38 @@ use crate::sys::errno::pal_error;
 use crate::user::Buffer;
 use crate::wait;
 
-/// Records of one read or write.
-const BATCH: usize = 256;
+/// Records of one read.
+const BATCH: usize = 1 << 16;
+/// All of `flags::ready`.
+const KNOWN: u32 = ready::READABLE
+    | ready::URGENT
+    | ready::WRITABLE
+    | ready::ERROR
+    | ready::CLOSED
+    | ready::READ_NORMAL
+    | ready::READ_BAND
+    | ready::WRITE_NORMAL
+    | ready::WRITE_BAND
+    | ready::MESSAGE
+    | ready::READ_CLOSED;
 
 #[derive(Debug)]
 struct Member {
     handle: Handle,
     /// Keeps the object alive.
     object: Arc<dyn Object>,
-    /// The duplicate in the epoll instance; `None` for what is always ready.
-    fd: Option<OwnedFd>,
+    /// The descriptor in the epoll instance, where it is not the object's own.
+    stand_in: Option<OwnedFd>,
     mask: u32,
     flags: u32,
     cookie: u64,
-    /// An always-ready one-shot or edge member that was reported.
-    reported: bool,
 }
 
 #[derive(Debug)]
 struct Set {
     members: BTreeMap<u64, Member>,
+    /// The members' numbers, by what records call them.
+    numbers: BTreeMap<(Handle, u64), u64>,
     /// Numbers are not used again: a report that was on its way finds nothing.
     next: u64,
 }
@@ -61,28 +76,13 @@ pub(crate) fn open(rest: &[u8], options: u32) -> Result<Arc<Stream>, PalError> {
     }
     let epoll = epoll::create(CreateFlags::CLOEXEC).map_err(pal_error)?;
     let nonblock = if options & pal_abi::flags::open::NONBLOCK == 0 { 0 } else { bits::NONBLOCK };
-    let set = WaitSet { epoll, set: Mutex::new(Set { members: BTreeMap::new(), next: 1 }) };
-    Ok(Stream::new(set, bits::READ | bits::WRITE | nonblock))
+    let set = Set { members: BTreeMap::new(), numbers: BTreeMap::new(), next: 1 };
+    Ok(Stream::new(WaitSet { epoll, set: Mutex::new(set) }, bits::READ | bits::WRITE | nonblock))
 }
 
-/// The host's events for a member. `READABLE` of an object that is no stream is its being signalled.
-fn host_events(member: &Member) -> EventFlags {
-    let mut events = EventFlags::from_bits_retain(member.mask);
-    for (flag, host) in [
-        (wait_flags::EDGE, EventFlags::ET),
-        (wait_flags::ONE_SHOT, EventFlags::ONESHOT),
-        (wait_flags::EXCLUSIVE, EventFlags::EXCLUSIVE),
-    ] {
-        if member.flags & flag != 0 {
-            events |= host;
-        }
-    }
-    events
-}
-
-/// The descriptor to watch for an object; `None` for what is always ready.
-fn source(object: &Arc<dyn Object>) -> Result<Option<OwnedFd>, PalError> {
-    let source = match (object.as_ref() as &dyn std::any::Any).downcast_ref::<Stream>() {
+/// What the host can watch of an object; nothing for what is always ready.
+fn source(object: &dyn Object) -> Result<Option<BorrowedFd<'_>>, PalError> {
+    let source = match (object as &dyn std::any::Any).downcast_ref::<Stream>() {
         Some(stream) => match stream.ops.event_source(event::READABLE) {
             WaitSource::None => stream.ops.event_source(event::WRITABLE),
             source => source,
@@ -92,8 +92,55 @@ fn source(object: &Arc<dyn Object>) -> Result<Option<OwnedFd>, PalError> {
     match source {
         WaitSource::None => Err(PalError::WrongType),
         WaitSource::Ready => Ok(None),
-        WaitSource::Poll(fd, _) => fd.try_clone_to_owned().map(Some).map_err(|_| PalError::TooMany),
+        WaitSource::Poll(fd, _) => Ok(Some(fd)),
     }
+}
+
+impl Member {
+    /// The host's events for it. `READABLE` of an object that is no stream is its being signalled.
+    fn events(&self) -> EventFlags {
+        let mut events = EventFlags::from_bits_retain(self.mask);
+        for (flag, host) in [
+            (wait_flags::EDGE, EventFlags::ET),
+            (wait_flags::ONE_SHOT, EventFlags::ONESHOT),
+            (wait_flags::EXCLUSIVE, EventFlags::EXCLUSIVE),
+        ] {
+            if self.flags & flag != 0 {
+                events |= host;
+            }
+        }
+        events
+    }
+
+    /// Its descriptor in the epoll instance.
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.stand_in {
+            Some(fd) => Some(fd.as_fd()),
+            None => source(self.object.as_ref()).ok().flatten(),
+        }
+    }
+
+    /// Has the host watch it.
+    fn register(&mut self, epoll: &OwnedFd, number: u64) -> Result<(), PalError> {
+        let (events, data) = (self.events(), EventData::new_u64(number));
+        self.stand_in = match source(self.object.as_ref())? {
+            Some(fd) => match epoll::add(epoll, fd, data, events) {
+                Err(Errno::EXIST) => Some(fd.try_clone_to_owned().map_err(|_| PalError::TooMany)?),
+                Err(Errno::PERM) => Some(always_ready()?), // a regular file
+                other => return other.map_err(pal_error),
+            },
+            None => Some(always_ready()?),
+        };
+        match &self.stand_in {
+            Some(fd) => epoll::add(epoll, fd, data, events).map_err(pal_error),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A descriptor that can be read and written at all times.
+fn always_ready() -> Result<OwnedFd, PalError> {
+    eventfd(1, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(pal_error)
 }
 
 impl WaitSet {
@@ -102,35 +149,33 @@ impl WaitSet {
     }
 
     fn change(&self, record: &WaitRecord) -> Result<(), PalError> {
-        let known = ready::READABLE
-            | ready::URGENT
-            | ready::WRITABLE
-            | ready::ERROR
-            | ready::CLOSED
-            | ready::READ_CLOSED;
         let flags = wait_flags::EDGE | wait_flags::ONE_SHOT | wait_flags::EXCLUSIVE;
-        if record.mask & !known != 0 || record.flags & !flags != 0 {
+        if record.mask & !KNOWN != 0 || record.flags & !flags != 0 {
             return Err(PalError::Invalid);
         }
         let mut set = self.set();
-        let found = set.members.iter().find(|(_, m)| m.handle == record.handle).map(|(id, _)| *id);
-        match (record.op, found) {
+        let name = (record.handle, record.cookie);
+        match (record.op, set.numbers.get(&name).copied()) {
             (wait_op::ADD, Some(_)) => Err(PalError::Exists),
             (wait_op::ADD, None) => self.add(&mut set, record),
-            (wait_op::CHANGE, Some(id)) => {
-                let member = set.members.get_mut(&id).ok_or(PalError::NotFound)?;
-                (member.mask, member.flags, member.cookie) = (record.mask, record.flags, record.cookie);
-                member.reported = false;
-                match &member.fd {
-                    Some(fd) => epoll::modify(&self.epoll, fd, EventData::new_u64(id), host_events(member))
+            (wait_op::CHANGE, Some(number)) => {
+                let member = set.members.get_mut(&number).ok_or(PalError::NotFound)?;
+                (member.mask, member.flags) = (record.mask, record.flags);
+                match member.fd() {
+                    Some(fd) => epoll::modify(&self.epoll, fd, EventData::new_u64(number), member.events())
                         .map_err(pal_error),
                     None => Ok(()),
                 }
             }
-            (wait_op::REMOVE, Some(id)) => {
-                if let Some(Member { fd: Some(fd), .. }) = set.members.remove(&id) {
-                    epoll::delete(&self.epoll, &fd).map_err(pal_error)?;
+            (wait_op::REMOVE, Some(number)) => {
+                set.numbers.remove(&name);
+                let member = set.members.remove(&number);
+                if let Some(fd) = member.as_ref().and_then(Member::fd) {
+                    epoll::delete(&self.epoll, fd).map_err(pal_error)?;
                 }
+                drop(set);
+                // Outside the lock: it may have been the last reference to a set.
+                drop(member);
                 Ok(())
             }
             (wait_op::CHANGE | wait_op::REMOVE, None) => Err(PalError::NotFound),
@@ -139,65 +184,36 @@ impl WaitSet {
     }
 
     fn add(&self, set: &mut Set, record: &WaitRecord) -> Result<(), PalError> {
-        let object = table().object(record.handle)?;
-        let id = set.next;
+        let number = set.next;
         let mut member = Member {
             handle: record.handle,
-            fd: source(&object)?,
-            object,
+            object: table().object(record.handle)?,
+            stand_in: None,
             mask: record.mask,
             flags: record.flags,
             cookie: record.cookie,
-            reported: false,
         };
-        self.register(id, &mut member)?;
+        member.register(&self.epoll, number)?;
         set.next += 1;
-        set.members.insert(id, member);
-        Ok(())
-    }
-
-    fn register(&self, id: u64, member: &mut Member) -> Result<(), PalError> {
-        let events = host_events(member);
-        if let Some(fd) = &member.fd {
-            match epoll::add(&self.epoll, fd, EventData::new_u64(id), events) {
-                Err(Errno::PERM) => member.fd = None, // a regular file: always ready
-                other => other.map_err(pal_error)?,
-            }
-        }
+        set.numbers.insert((record.handle, record.cookie), number);
+        set.members.insert(number, member);
         Ok(())
     }
 
     /// What is ready now.
     fn ready(&self, max: usize) -> Result<Vec<ReadyRecord>, PalError> {
-        let mut set = self.set();
-        let mut records: Vec<ReadyRecord> = Vec::new();
-        for member in set.members.values_mut().filter(|m| m.fd.is_none()) {
-            let ready = member.mask & (ready::READABLE | ready::WRITABLE);
-            if ready != 0 && !member.reported && records.len() < max {
-                records.push(ReadyRecord { cookie: member.cookie, handle: member.handle, ready });
-                member.reported = member.flags & (wait_flags::EDGE | wait_flags::ONE_SHOT) != 0;
-            }
+        let set = self.set();
+        let mut events = Vec::with_capacity(max.min(set.members.len()).max(1));
+        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&now)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(pal_error(errno)),
         }
-        let room = max - records.len();
-        if room > 0 {
-            let mut events = Vec::with_capacity(room.min(BATCH));
-            let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&now)) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(errno) => return Err(pal_error(errno)),
-            }
-            for Event { flags, data } in events {
-                if let Some(member) = set.members.get(&data.u64()) {
-                    let ready = flags.bits();
-                    records.push(ReadyRecord { cookie: member.cookie, handle: member.handle, ready });
-                }
-            }
-        }
-        Ok(records)
-    }
-
-    fn has_always_ready(&self) -> bool {
-        self.set().members.values().any(|m| m.fd.is_none() && !m.reported && m.mask & 5 != 0)
+        let found = events.into_iter().filter_map(|Event { flags, data }| {
+            let member = set.members.get(&data.u64())?;
+            Some(ReadyRecord { cookie: member.cookie, handle: member.handle, ready: flags.bits() })
+        });
+        Ok(found.collect())
     }
 }
 
@@ -246,7 +262,6 @@ impl Ops for WaitSet {
 
     fn event_source(&self, which: u32) -> WaitSource<'_> {
         match which {
-            event::READABLE if self.has_always_ready() => WaitSource::Ready,
             event::READABLE => WaitSource::Poll(self.epoll.as_fd(), libc::POLLIN),
             event::WRITABLE => WaitSource::Ready,
             _ => WaitSource::None,
@@ -262,13 +277,12 @@ impl Ops for WaitSet {
         if let Ok(fresh) = epoll::create(CreateFlags::CLOEXEC) {
             crate::sys::fd::replace(&fresh, &self.epoll);
         }
-        let mut set = self.set();
-        let mut members = std::mem::take(&mut set.members);
-        for (id, member) in &mut members {
-            member.fd = source(&member.object).unwrap_or(None);
+    }
+
+    fn after_clones(&self) {
+        for (number, member) in &mut self.set().members {
             // A member that cannot be watched any more is silent.
-            let _ = self.register(*id, member);
+            let _ = member.register(&self.epoll, *number);
         }
-        set.members = members;
     }
 }

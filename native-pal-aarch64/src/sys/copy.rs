@@ -102,6 +102,7 @@ plain_layout!(
     SocketMessage,
     ThreadParams,
     UpcallTable,
+    TimerSetting,
     WaitRecord,
     WatchRecord
 );

@@ -12,7 +12,7 @@ pub use context::{ContextAarch64, ContextHeader, ContextI386, ContextX86_64};
 pub use startup::{AddressRange, ClockPage, ConfigEntry, STARTUP_MAGIC, Startup, UpcallTable};
 pub use stream::{
     Attr, ControlRecord, DirRecord, FsInfo, IoResult, LockRange, PassedHandle, PeerId, ReadyRecord, SockAddr,
-    SocketMessage, TimeStamp, UnixName, WaitRecord, WatchRecord,
+    SocketMessage, TimeStamp, TimerSetting, UnixName, WaitRecord, WatchRecord,
 };
 pub use thread::{Exception, ProcessParams, ThreadParams};
 
@@ -138,4 +138,5 @@ pub const STRUCTS: &[StructInfo] = &[
     FsInfo::INFO,
     LockRange::INFO,
     WatchRecord::INFO,
+    TimerSetting::INFO,
 ];

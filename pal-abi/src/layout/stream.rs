@@ -14,7 +14,7 @@ layout! {
     }
 
     /// The attributes of a stream: all that `statx`, `termios`, window size and socket options tell.
-    pub struct Attr = 0x110 {
+    pub struct Attr = 0x118 {
         /// Which parts hold values, of `flags::attr`.
         0x00 valid: u32,
         /// Of `flags::node`.
@@ -103,6 +103,10 @@ layout! {
         0x100 queued: u64,
         /// Where the next read or write at offset ~0 happens, of an inherited seekable stream.
         0x108 position: u64,
+        /// Memory: its seals, of `flags::seal`.
+        0x110 seals: u32,
+        /// 0.
+        0x114 reserved: u32,
     }
 
     /// The state of an asynchronous operation.
@@ -271,15 +275,27 @@ layout! {
         0x10 length: u64,
     }
 
-    /// Something happened to a watched object; a name follows, and zeros up to a multiple of 8.
+    /// Something happened to a node under watch: Linux's `inotify_event`. A name follows, and zeros.
     pub struct WatchRecord = 16 {
-        /// Bytes to the next record.
-        0x00 record_size: u32,
+        /// The watch, as `Watch` numbered it.
+        0x00 number: u32,
         /// Of `flags::watch`.
         0x04 mask: u32,
         /// Joins the two halves of a move.
         0x08 cookie: u32,
-        /// Bytes of the name.
+        /// Bytes to the next record: the name with at least one zero, or 0 where there is none.
         0x0c name_size: u32,
+    }
+
+    /// When a `timer:` expires; written to it, and read from it at `TIMER_SETTING_OFFSET`.
+    pub struct TimerSetting = 24 {
+        /// Nanoseconds to the first expiry; 0: the timer stands still.
+        0x00 value: u64,
+        /// Nanoseconds between one and the next; 0: there is one only.
+        0x08 interval: u64,
+        /// Of `flags::timer`; 0 when read.
+        0x10 flags: u32,
+        /// 0.
+        0x14 reserved: u32,
     }
 }

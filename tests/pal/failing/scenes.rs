@@ -2,7 +2,7 @@
 
 use pal_abi::arg::{InBytes, Out};
 use pal_abi::flags::{alloc, attr, delete, event, free, map, open, prot, ready, socket, stream, wait_op};
-use pal_abi::{Attr, Handle, Layout, Pal, PalResult, ProcessParams, ThreadParams, WaitRecord};
+use pal_abi::{Attr, Handle, Layout, Pal, PalResult, ProcessParams, ThreadParams, TimerSetting, WaitRecord};
 
 use crate::checked;
 use crate::harness::{ATTR_SIZE, Env, R, RW};
@@ -276,6 +276,9 @@ pub(crate) const STREAMS: &[Scene] = &[
     ("open memory", |_| opening("anon:4096", RW, 0, &[])),
     ("open null", |_| opening("null:", RW, 0, &[])),
     ("open device", |_| opening("dev:zero", RW, 0, &[])),
+    ("open counter", |_| opening("counter:3", RW, 0, &[])),
+    ("open timer", |_| opening("timer:1", RW, 0, &[])),
+    ("open watches", |_| opening("watch:", R, 0, &[])),
     ("open wait set", |_| opening("waitset:", RW, 0, &[])),
     ("open console", |_| opening("console:", RW, 0, &[])),
     ("open tcp server", |_| opening("tcp.srv:127.0.0.1:0", RW, 0, &[])),
@@ -317,6 +320,21 @@ pub(crate) const STREAMS: &[Scene] = &[
     ("read memory", |env| {
         let memory = env.open("anon:64", RW, 0).expect("memory");
         reading(memory, &[memory])
+    }),
+    ("read counter", |env| {
+        let counter = env.open("counter:3", RW, 0).expect("a counter");
+        plain(&[counter], move |pal| {
+            let mut done = 0;
+            let to: &'static mut [u8] = Box::leak(Box::new([0; 8]));
+            pal.stream_read(counter, 0, to.into(), 8, (&mut done).into(), Out::NONE)
+        })
+    }),
+    ("set timer", |env| {
+        let timer = env.open("timer:1", RW, 0).expect("a timer");
+        plain(&[timer], move |pal| {
+            let (mut done, setting) = (0, TimerSetting { value: 1 << 40, ..TimerSetting::ZERO });
+            pal.stream_write(timer, 0, setting.as_bytes().into(), 24, (&mut done).into(), Out::NONE)
+        })
     }),
     ("read wait set", |env| {
         let (set, (near, far)) = (env.open("waitset:", RW, 0).expect("a set"), ends(env, R));

@@ -253,8 +253,11 @@ pub(crate) const NODES: &[Scene] = &[
     ("lock range", |env| locking(env, lock::TRY)),
     ("test range", |env| locking(env, lock::TEST)),
     ("watch", |env| {
-        let dir = directory(env);
-        making(&[dir], move |_, made| checked::nodes().watch(dir, 1, made.into()))
+        let (dir, watches) = (directory(env), env.open("watch:", R, 0).expect("watches"));
+        plain(&[dir, watches], move |_| {
+            let mut number = 0;
+            checked::nodes().watch(watches, dir, 1, (&mut number).into())
+        })
     }),
     ("punch", |env| digging(env, hole::PUNCH)),
     ("allocate", |env| digging(env, hole::ALLOCATE)),

@@ -4,6 +4,8 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use pal_abi::flags::node::MEMORY;
+
 use super::super::dirent::Entry;
 use super::tree::{self, File};
 use super::{DT_DIR, DT_LNK, DT_REG, Node, Text, entry, maps, number, parts, process, system, threads};
@@ -173,7 +175,9 @@ fn of_process(pid: u32, me: u32, tail: &[&[u8]]) -> Result<Node, Errno> {
             let slave = |host: &HostFile| {
                 host.terminal.is_some_and(|line| line.pts().is_some() && line.side() == Side::Slave)
             };
-            if file.path.starts_with(b"/") && file.host().is_none_or(|host| host.seekable || slave(host)) {
+            if file.path.starts_with(b"/")
+                && file.host().is_none_or(|host| host.seekable && host.kind != MEMORY || slave(host))
+            {
                 Ok(Node::Link(file.path.clone()))
             } else {
                 Ok(Node::Descriptor(fd))
