@@ -47,7 +47,7 @@ int main(void) {
     say("sched_rr_get_interval negative", C(161, -1, (long)&t, 0, 0, 0, 0));
     uint32_t attr[14] = {0};
     say("sched_getattr", C(352, 0, (long)attr, 48, 0, 0, 0));
-    printf("size %u policy %u nice %d priority %u\n", attr[0], attr[1], (int)attr[4], attr[5]);
+    printf("size %u policy %u priority %u\n", attr[0], attr[1], attr[5]);
     say("sched_getattr small", C(352, 0, (long)attr, 40, 0, 0, 0));
     say("sched_getattr flags", C(352, 0, (long)attr, 48, 1, 0, 0));
     say("sched_getattr of nobody", C(352, 999999, (long)attr, 48, 0, 0, 0));

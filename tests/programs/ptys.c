@@ -130,8 +130,8 @@ static void discipline(void) {
     t.c_cc[VTIME] = 0;
     printf("raw %d\n", tcsetattr(slave, TCSAFLUSH, &t));
     write(master, "\x03y", 2);
-    usleep(20000);
     int waiting = -1;
+    for (int i = 0; i < 400 && waiting != 2; i++) usleep(5000), ioctl(slave, FIONREAD, &waiting);
     printf("FIONREAD %d", ioctl(slave, FIONREAD, &waiting));
     printf(" %d\n", waiting);
     write(master, "z", 1);
