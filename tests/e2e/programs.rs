@@ -129,6 +129,7 @@ pub(crate) const CASES: &[Case] = &[
     case("pipes"),
     case("exec"),
     case("threads"),
+    case("futex_pi"),
     case("vfork"),
     with("vfork_many", "vfork", &["many"]),
     Case { this_host_only: true, ..with("vfork_alarms", "vfork", &["alarms"]) },
@@ -211,6 +212,7 @@ const FLAGS: &[&str] = &["-O2", "-march=i686", "-w"];
 const SPECIAL: &[(&str, &str, &[&str])] = &[
     ("terminal", "terminal.c", &["-static"]),
     ("threads", "threads.c", &["-static", "-pthread"]),
+    ("futex_pi", "futex_pi.c", &["-static", "-pthread"]),
     ("events_counter", "events_counter.c", &["-static", "-pthread"]),
     ("events_epoll", "events_epoll.c", &["-static", "-pthread"]),
     ("events_signalfd", "events_signalfd.c", &["-static", "-pthread"]),

@@ -6,9 +6,9 @@ use pal_abi::arg::In;
 use pal_abi::flags::{NEVER, clock};
 use pal_abi::{PalError, Status};
 
-use super::Call;
 use super::arg::{Hex, Ptr};
 use super::time::{Form, read_timespec};
+use super::{Call, futex_pi};
 use crate::arch::user;
 use crate::error::{Errno, SysResult};
 use crate::pal::{self, clock_ns, now};
@@ -19,8 +19,12 @@ const WAKE: u32 = 1;
 const REQUEUE: u32 = 3;
 const CMP_REQUEUE: u32 = 4;
 const WAKE_OP: u32 = 5;
+const LOCK_PI: u32 = 6;
+const UNLOCK_PI: u32 = 7;
+const TRYLOCK_PI: u32 = 8;
 const WAIT_BITSET: u32 = 9;
 const WAKE_BITSET: u32 = 10;
+const LOCK_PI2: u32 = 13;
 const PRIVATE: u32 = 128;
 const CLOCK_REALTIME: u32 = 256;
 
@@ -72,18 +76,7 @@ fn run(
             if third == 0 {
                 return Err(Errno::EINVAL);
             }
-            let deadline = match timeout.0.0 {
-                0 => NEVER,
-                _ => {
-                    let time = read_timespec(timeout.0, timeout.1)?;
-                    if operation & CLOCK_REALTIME != 0 {
-                        now().saturating_add(time.saturating_sub(clock_ns(clock::WALL)))
-                    } else {
-                        time
-                    }
-                }
-            };
-            wait(call, word, value, deadline)
+            wait(call, word, value, moment(timeout, operation & CLOCK_REALTIME != 0)?)
         }
         WAKE => wake(word, value),
         WAKE_BITSET if third == 0 => Err(Errno::EINVAL),
@@ -93,11 +86,24 @@ fn run(
         CMP_REQUEUE if user::read_u32(word.0)? != third => Err(Errno::EAGAIN),
         CMP_REQUEUE => Ok(wake(word, value)? + wake(word, timeout.0.0)?),
         WAKE_OP => wake_op(word, value, timeout.0.0, second, third),
+        LOCK_PI => futex_pi::lock(call, word, Some(moment(timeout, true)?)),
+        LOCK_PI2 => futex_pi::lock(call, word, Some(moment(timeout, operation & CLOCK_REALTIME != 0)?)),
+        TRYLOCK_PI => futex_pi::lock(call, word, None),
+        UNLOCK_PI => futex_pi::unlock(word),
         _ => Err(Errno::ENOSYS),
     }
 }
 
-fn wait(call: &Call<'_>, word: Ptr, value: u32, deadline: u64) -> SysResult {
+/// The deadline of an optional moment on one of two clocks.
+fn moment((at, form): (Ptr, Form), on_wall_clock: bool) -> Result<u64, Errno> {
+    if at.0 == 0 {
+        return Ok(NEVER);
+    }
+    let time = read_timespec(at, form)?;
+    Ok(if on_wall_clock { now().saturating_add(time.saturating_sub(clock_ns(clock::WALL))) } else { time })
+}
+
+pub(super) fn wait(call: &Call<'_>, word: Ptr, value: u32, deadline: u64) -> SysResult {
     if user::read_u32(word.0)? != value {
         return Err(Errno::EAGAIN);
     }

@@ -10,6 +10,7 @@ mod directory;
 mod epoll;
 mod event;
 pub mod futex;
+mod futex_pi;
 mod identity;
 mod inotify;
 mod ioctl;

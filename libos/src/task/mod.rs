@@ -9,7 +9,7 @@ pub mod exit;
 pub mod family;
 pub mod limits;
 pub mod process;
-mod robust;
+pub mod robust;
 pub mod rseq;
 pub mod thread;
 pub mod threads;

@@ -7,9 +7,12 @@ use crate::arch::user;
 use crate::error::Errno;
 use crate::syscall::futex;
 
-const WAITERS: u32 = 0x8000_0000;
-const OWNER_DIED: u32 = 0x4000_0000;
-const TID: u32 = 0x3fff_ffff;
+/// `FUTEX_WAITERS`.
+pub const WAITERS: u32 = 0x8000_0000;
+/// `FUTEX_OWNER_DIED`.
+pub const OWNER_DIED: u32 = 0x4000_0000;
+/// `FUTEX_TID_MASK`.
+pub const TID: u32 = 0x3fff_ffff;
 /// Bit 0 of an address in the list: a futex with priority inheritance.
 const INHERITS: u32 = 1;
 /// A list that is longer is a circle.
