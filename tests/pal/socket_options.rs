@@ -65,7 +65,9 @@ fn option_errors(env: &Env) {
     fails(set(alone, 6, 1, &[0; 4]), PalError::NotSupported);
     assert_eq!(option(env, alone, 6, 1), Err(PalError::NotSupported));
     // IP_MTU, SO_PEERCRED.
-    assert_eq!(option(env, udp, 0, 14), Err(PalError::NotConnected));
+    // qemu's user mode does not know the first.
+    let mtu = option(env, udp, 0, 14);
+    assert!(matches!(mtu, Err(PalError::NotConnected | PalError::NoOption)), "{mtu:?}");
     assert_eq!(option(env, alone, 1, 17), Err(PalError::NotConnected));
     fails(calls(env).socket_get_option(tcp, 1, 3, bad_output(), 4, bad_out()), PalError::Fault);
     fails(calls(env).socket_set_option(tcp, 1, 2, bad_input(), 4), PalError::Fault);

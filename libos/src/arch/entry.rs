@@ -21,7 +21,7 @@ mod guest {
     use crate::sys::tables;
     use crate::syscall;
     use crate::task::process::process;
-    use crate::task::threads;
+    use crate::task::{exit, threads};
 
     /// What the first program is started from.
     static BOOT: Lock<Option<Boot>> = Lock::new(None);
@@ -139,6 +139,9 @@ mod guest {
         match e.code {
             exception::RAW_SYSCALL => {
                 let number = c.gpr[EAX];
+                if threads::is_left_over() {
+                    exit::stand_still();
+                }
                 let restartable = syscall::dispatch(c, thread, number);
                 if !cell.leaves() {
                     deliver::deliver(c, thread, restartable.then_some(number));

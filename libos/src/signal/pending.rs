@@ -188,6 +188,10 @@ pub fn send(to: Seen, scope: Scope, info: &SigInfo) -> Result<(), Errno> {
     let (signal, member) = (info.signal, to.0);
     {
         let _guard = family::lock();
+        if threads::is_left_over() {
+            // Its parent may know of its end, and the number may be another's.
+            return Err(Errno::ESRCH);
+        }
         if signal == SIGCONT || signal == SIGKILL {
             // Continuing and stopping drive each other out.
             drop_all(member, SigSet::STOPPING);

@@ -111,14 +111,18 @@ fn let_go(thread: &mut Thread) {
     }
 }
 
+/// Waits for another thread that ends the process, and takes this one with it.
+pub fn stand_still() -> ! {
+    loop {
+        // Whatever ends the wait, there is nothing to go on to.
+        _ = wait_any(&[], NEVER);
+    }
+}
+
 /// Ends the process. Comes back only where its memory was lent to it: as the lender, whose `vfork` returns.
 pub fn end(context: &mut ContextI386, thread: &mut Thread, ending: Ending) {
-    if process().ends.swap(true, AcqRel) {
-        // Another thread ends the process: it takes this one with it.
-        loop {
-            // Whatever ends the wait, there is nothing to go on to.
-            _ = wait_any(&[], NEVER);
-        }
+    if process().ender.compare_exchange(0, threads::current().tid(), AcqRel, Acquire).is_err() {
+        stand_still();
     }
     let_go(thread);
     if !vfork::has_lender() {

@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::clone::flags;
 use super::credentials::Ids;
@@ -75,8 +75,8 @@ pub struct Process {
     pub children_cpu_ms: AtomicU32,
     /// What the first thread left as its exit code, with bit 8 set, if it has ended.
     pub exit_code: AtomicU32,
-    /// Whether a thread is about to end it.
-    pub ends: AtomicBool,
+    /// The number of the thread that ends it, or 0.
+    pub ender: AtomicU32,
 }
 
 /// All there are, and those of them that stand for no process at the moment.
@@ -125,7 +125,7 @@ impl Process {
             children: Lock::new(BTreeMap::new()),
             children_cpu_ms: AtomicU32::new(0),
             exit_code: AtomicU32::new(0),
-            ends: AtomicBool::new(false),
+            ender: AtomicU32::new(0),
         }));
         ALL.lock().push(made);
         made
@@ -179,7 +179,7 @@ impl Process {
         *child.limits.lock() = limits;
         child.children_cpu_ms.store(0, Relaxed);
         child.exit_code.store(0, Relaxed);
-        child.ends.store(false, Relaxed);
+        child.ender.store(0, Relaxed);
         child
     }
 
@@ -200,7 +200,7 @@ impl Process {
     /// not there any more.
     pub fn remain_alone(&'static self) {
         self.exit_code.store(0, Relaxed);
-        self.ends.store(false, Relaxed);
+        self.ender.store(0, Relaxed);
         self.mm.take_over(Mm::new());
         self.ldt.take_over(ldt::Table::new());
         self.files.take_over(FdTable::new());

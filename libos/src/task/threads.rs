@@ -361,6 +361,14 @@ pub fn after_copy(member: &'static Member) {
     me.lead(member);
 }
 
+/// Whether another thread has ended the caller's process, which takes it with it.
+#[must_use]
+pub fn is_left_over() -> bool {
+    let me = current();
+    let ender = me.process().map_or(0, |process| process.ender.load(Acquire));
+    ender != 0 && ender != me.tid()
+}
+
 /// A process of this memory, by its entry in the family.
 fn here(member: &Member) -> Option<&'static Process> {
     all().filter_map(Cell::process).find(|p| core::ptr::eq(p.member().0, member))
