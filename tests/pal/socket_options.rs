@@ -71,9 +71,9 @@ fn option_errors(env: &Env) {
     assert_eq!(option(env, alone, 1, 17), Err(PalError::NotConnected));
     fails(calls(env).socket_get_option(tcp, 1, 3, bad_output(), 4, bad_out()), PalError::Fault);
     fails(calls(env).socket_set_option(tcp, 1, 2, bad_input(), 4), PalError::Fault);
-    // SO_MARK, and a port below 1024: for the privileged, which the suite may be.
+    // SO_MARK, and a port below 1024: for the privileged, which the suite may be. qemu's user mode does not know the first.
     let marked = set_option(env, tcp, 1, 36, 1);
-    assert!(matches!(marked, Ok(_) | Err(PalError::NotPermitted)), "{marked:?}");
+    assert!(matches!(marked, Ok(_) | Err(PalError::NotPermitted | PalError::NoOption)), "{marked:?}");
     let bound = bind(env, tcp, &inet(LOOP_BACK, 1));
     assert!(matches!(bound, Ok(_) | Err(PalError::Denied | PalError::Conflict)), "{bound:?}");
     close_all(env, &[tcp, udp, alone]);
